@@ -1,0 +1,22 @@
+"""The Celery application and its schedule. Settings: the CELERY_ names of settings.py."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatcenter.settings")
+
+app = Celery("chatcenter")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Intervals, not crontab: crontab entries run twice or not at all when the clocks change. A sweep that waited
+# for longer than `expires` is dropped: the next one does its work, and a stopped worker's queue does not pile
+# up.
+app.conf.beat_schedule = {
+    "sweep-sessions": {
+        "task": "sessions_app.tasks.sweep_sessions",
+        "schedule": 300.0,
+        "options": {"expires": 240},
+    },
+}

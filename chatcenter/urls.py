@@ -1,0 +1,19 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from agents_app.urls import api_urlpatterns, console_urlpatterns
+from chatcenter.health import healthz, readyz
+from sessions_app.views import chat_widget, widget_demo
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="widget-demo")),
+    path("chat-widget.js", chat_widget),
+    path("widget-demo.html", widget_demo, name="widget-demo"),
+    path("agent/", include(console_urlpatterns)),
+    path("admin/", admin.site.urls),
+    path("api/v1/chat/public/", include("sessions_app.urls")),
+    path("api/v1/chat/", include(api_urlpatterns)),
+    path("healthz", healthz),
+    path("readyz", readyz),
+]
