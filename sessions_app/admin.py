@@ -1,0 +1,172 @@
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+
+from sessions_app import services
+from sessions_app.errors import ChatError
+from sessions_app.models import ChatSession, Message, Party, SessionEvent, Tenant
+from sessions_app.serializers import agent_name
+from sessions_app.services import Actor
+
+admin.site.site_header = admin.site.site_title = "Chat Center"
+admin.site.index_title = "Administration"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """What the services write is looked at here, never edited."""
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(Tenant)
+class TenantAdmin(admin.ModelAdmin):
+    list_display = ("name", "slug", "is_active", "websites", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "slug")
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "is_active", "allowed_origins")}),
+        (
+            "Widget",
+            {"fields": ("title", "subtitle", "welcome_message", "primary_color", "position", "locale")},
+        ),
+        (
+            "Policy",
+            {
+                "fields": (
+                    "session_expiry_seconds",
+                    "disconnect_timeout_seconds",
+                    "heartbeat_interval_seconds",
+                    "reopen_enabled",
+                    "idle_rule_for_active",
+                )
+            },
+        ),
+    )
+
+    def get_readonly_fields(self, request, obj=None):
+        # Websites name the slug in their snippet: changing it would switch their widgets off.
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else {"slug": ("name",)}
+
+    @admin.display(description="Websites")
+    def websites(self, tenant: Tenant) -> str:
+        return ", ".join(tenant.allowed_origins) or "every website"
+
+
+class SessionEventInline(admin.TabularInline):
+    model = SessionEvent
+    fields = (
+        "at",
+        "from_status",
+        "to_status",
+        "reason",
+        "actor_type",
+        "actor",
+        "stage",
+        "waited_ms",
+        "queue_position",
+    )
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(ChatSession)
+class ChatSessionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "conversation_id",
+        "tenant",
+        "status",
+        "closed_reason",
+        "stage",
+        "assigned_to",
+        "customer_name",
+        "last_seq",
+        "created_at",
+        "last_activity_at",
+    )
+    list_filter = ("tenant", "status", "closed_reason", "stage", "created_at")
+    list_select_related = ("tenant", "assigned_to")
+    search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
+    search_help_text = "Conversation id, session id, name or e-mail"
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    inlines = (SessionEventInline,)
+    actions = ("end_sessions",)
+    fieldsets = (
+        (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to")}),
+        ("Visitor", {"fields": ("customer_name", "customer_email", "page_title", "page_url", "metadata")}),
+        (
+            "Times",
+            {
+                "fields": (
+                    "created_at",
+                    "last_activity_at",
+                    "last_seen_at",
+                    "waiting_since",
+                    "first_visitor_message_at",
+                    "first_agent_message_at",
+                    "closed_at",
+                )
+            },
+        ),
+        ("Why it was closed", {"fields": ("closed_reason", "stage")}),
+        ("Came after", {"fields": ("previous_session_id", "previous_outcome")}),
+        ("Transcript", {"fields": ("transcript",)}),
+    )
+    readonly_fields = ("transcript",)
+
+    @admin.display(description="")
+    def transcript(self, session: ChatSession) -> str:
+        lines = session.messages.order_by("seq").values_list("seq", "created_at", "sender_name", "sender_type", "body")
+        return format_html_join(
+            "",
+            '<p><small>{} · {:%Y-%m-%d %H:%M:%S}</small> <b>{}</b><br><span style="white-space:pre-wrap">{}</span></p>',
+            ((seq, at, name or sender_type, body) for seq, at, name, sender_type, body in lines),
+        )
+
+    @admin.action(description="End the selected chats")
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> None:
+        actor = Actor(Party.ADMIN, agent_name(request.user), request.user.pk)
+        ended = over = 0
+        for session_id in queryset.values_list("session_id", flat=True):
+            try:
+                services.end_session(session_id, actor)
+                ended += 1
+            except ChatError:
+                over += 1
+        self.message_user(request, f"{ended} ended." + (f" {over} had been abandoned." if over else ""), messages.INFO)
+
+    def get_actions(self, request: HttpRequest) -> dict:
+        actions = super().get_actions(request)
+        if not request.user.has_perm("sessions_app.change_chatsession"):
+            actions.pop("end_sessions", None)
+        return actions
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ("session", "seq", "sender_type", "sender_name", "shortened", "created_at")
+    list_filter = ("sender_type", "message_type", "created_at", "session__tenant")
+    list_select_related = ("session",)
+    search_fields = ("body", "session__conversation_id__iexact")
+    search_help_text = "Text, or a conversation id"
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    @admin.display(description="Text")
+    def shortened(self, message: Message) -> str:
+        return message.body if len(message.body) <= 80 else f"{message.body[:79]}…"

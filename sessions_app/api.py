@@ -1,0 +1,220 @@
+"""The visitors' HTTP API, /api/v1/chat/public/: parse, call one service, answer in the envelope."""
+
+import logging
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework import exceptions, serializers, status
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sessions_app import origins, protocol, selectors, services, throttles
+from sessions_app.errors import (
+    ChatError,
+    Invalid,
+    OriginNotAllowed,
+    RateLimited,
+    SessionNotFound,
+    TooLarge,
+    Unavailable,
+)
+from sessions_app.models import ChatSession, Tenant
+from sessions_app.serializers import (
+    HistoryInput,
+    MessageInput,
+    SessionInput,
+    StartInput,
+    config_payload,
+    owner_status_payload,
+    policy_payload,
+    status_payload,
+    timestamp,
+)
+from sessions_app.services import VISITOR, Post
+from sessions_app.writer import write_one
+
+logger = logging.getLogger(__name__)
+
+
+class StrictJSONParser(BaseParser):
+    """The body by the same rules as a frame."""
+
+    media_type = "application/json"
+
+    def parse(self, stream, media_type=None, parser_context=None) -> dict[str, object]:
+        data = stream.read(settings.CHAT_MAX_BODY_BYTES + 1)
+        if len(data) > settings.CHAT_MAX_BODY_BYTES:
+            raise TooLarge
+        return protocol.parse_document(data)
+
+
+def succeed(data: dict[str, object], status_code: int = status.HTTP_200_OK) -> Response:
+    return Response({"success": True, "data": data}, status=status_code)
+
+
+def exception_handler(error: Exception, context: dict) -> Response:
+    """Every error of every view as the contract's envelope; what nobody expected tells nothing of itself."""
+    answer = _chat_error(error)
+    response = Response({"success": False, "error": answer.payload()}, status=_status(error, answer))
+    if "retry_after_ms" in answer.details:
+        response["Retry-After"] = -(-answer.details["retry_after_ms"] // 1000)
+    return response
+
+
+def _chat_error(error: Exception) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    if isinstance(error, exceptions.ValidationError):
+        return Invalid("Some fields are not valid.", fields=error.detail)
+    if isinstance(error, exceptions.APIException):
+        return Invalid(str(error.detail))
+    logger.exception("a request failed", exc_info=error)
+    return Unavailable()
+
+
+def _status(error: Exception, answer: ChatError) -> int:
+    # 401, 403, 405 and 415 have no code of their own in the contract, but HTTP clients know the numbers.
+    is_http = isinstance(error, exceptions.APIException) and not isinstance(error, exceptions.ParseError)
+    return error.status_code if is_http else answer.status
+
+
+def read_input(serializer_class: type[serializers.Serializer], data: object) -> dict[str, object]:
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def without_nulls(values: dict[str, object] | None) -> dict[str, object]:
+    return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+class PublicView(APIView):
+    """Open to every website; each call checks the origin against its tenant before it answers anything."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    parser_classes = (StrictJSONParser,)
+
+    is_origin_allowed = True
+
+    def handle_exception(self, error: Exception) -> Response:
+        if isinstance(error, OriginNotAllowed):
+            self.is_origin_allowed = False
+        return super().handle_exception(error)
+
+    def finalize_response(self, request: HttpRequest, response: Response, *args, **kwargs) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Vary"] = "Origin"
+        origin = request.headers.get("Origin")
+        if origin and self.is_origin_allowed:
+            response["Access-Control-Allow-Origin"] = origin
+        return response
+
+    def options(self, request: Request, *args, **kwargs) -> Response:
+        """A preflight names no tenant, so it promises nothing: the call itself is checked."""
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        response["Access-Control-Allow-Headers"] = "Content-Type, X-Session-Key"
+        response["Access-Control-Max-Age"] = "7200"
+        return response
+
+    def require_origin(self, tenant: Tenant) -> None:
+        origin = self.request.headers.get("Origin")
+        origins.require_allowed(tenant, origin, may_be_absent=self.request.method == "GET")
+
+    def session(self, session_id: str, key: object) -> ChatSession:
+        """The session whose key the visitor has proved. Raises SessionNotFound, OriginNotAllowed."""
+        if not isinstance(key, str) or not key:
+            raise SessionNotFound
+        session = selectors.session_for_key(selectors.parse_session_id(session_id), key)
+        self.require_origin(session.tenant)
+        return session
+
+    def header_key(self) -> str:
+        return self.request.headers.get("X-Session-Key", "")
+
+    def posted_session(self, serializer_class: type[SessionInput]) -> tuple[ChatSession, dict[str, object]]:
+        """The session that a POST names and proves, and the rest of its fields."""
+        data = read_input(serializer_class, self.request.data)
+        return self.session(data["session_id"], self.header_key() or self.request.data.get("session_key")), data
+
+
+class StartView(PublicView):
+    def post(self, request: Request) -> Response:
+        data = read_input(StartInput, request.data)
+        tenant = selectors.active_tenant(data["tenant_id"])
+        self.require_origin(tenant)
+        address = throttles.client_address(request.META.get("REMOTE_ADDR"), request.headers.get("X-Forwarded-For", ""))
+        [wait] = throttles.take("start", [address], settings.CHAT_START_RATES)
+        if wait:
+            raise RateLimited(wait)
+        previous = data.get("previous") or {}
+        session, key = services.start_session(
+            tenant,
+            channel=data["channel"],
+            customer_name=data.get("customer_name") or "",
+            customer_email=data.get("customer_email") or "",
+            metadata=without_nulls(data.get("metadata")),
+            start_id=data.get("start_id"),
+            previous_session_id=previous.get("session_id"),
+            previous_outcome=previous.get("outcome", ""),
+        )
+        return succeed(
+            {
+                "session_id": str(session.session_id),
+                "session_key": key,
+                "conversation_id": session.conversation_id,
+                "status": session.status,
+                "created_at": timestamp(session.created_at),
+                "server_time": timestamp(selectors.database_now()),
+                "policy": policy_payload(tenant),
+            },
+            status.HTTP_201_CREATED,
+        )
+
+
+class StatusView(PublicView):
+    """Open without a key, because the widget's documentation promises it: then it tells nothing about anybody."""
+
+    def get(self, request: Request, session_id: str) -> Response:
+        if not self.header_key():
+            session = selectors.session_by_id(selectors.parse_session_id(session_id))
+            self.require_origin(session.tenant)
+            return succeed(status_payload(session))
+        session = self.session(session_id, self.header_key())
+        # Whoever asks with the key wants to come back: time decides now, not at the next sweep.
+        session = services.abandon_if_lost(session.session_id)
+        return succeed(owner_status_payload(session, selectors.database_now()))
+
+
+class EndView(PublicView):
+    def post(self, request: Request) -> Response:
+        session, _ = self.posted_session(SessionInput)
+        session = services.end_session(session.session_id, VISITOR)
+        return succeed({"message": "Chat session ended successfully", "status": session.status})
+
+
+class MessageView(PublicView):
+    def post(self, request: Request) -> Response:
+        session, data = self.posted_session(MessageInput)
+        body = protocol.clean_text(data["message"])
+        posted = write_one(Post(session.session_id, data["client_message_id"], body, VISITOR))
+        return succeed(posted.message, status.HTTP_201_CREATED if posted.is_new else status.HTTP_200_OK)
+
+
+class SessionView(PublicView):
+    def get(self, request: Request, session_id: str) -> Response:
+        session = self.session(session_id, self.header_key())
+        page = read_input(HistoryInput, request.query_params)
+        history = selectors.transcript(session, after=page.get("after"), limit=page["limit"])
+        return succeed({"session": selectors.visitor_view(session), **history})
+
+
+class ConfigView(PublicView):
+    def get(self, request: Request, tenant_id: str) -> Response:
+        tenant = selectors.active_tenant(tenant_id)
+        self.require_origin(tenant)
+        return succeed(config_payload(tenant, online=selectors.agent_directory().any_available(tenant.pk)))

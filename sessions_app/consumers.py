@@ -1,0 +1,207 @@
+"""The visitor's socket, /ws/public/{session_id}."""
+
+import asyncio
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+
+from sessions_app import events, origins, protocol, selectors, services
+from sessions_app.errors import (
+    ChatError,
+    Invalid,
+    OriginNotAllowed,
+    SessionNotFound,
+    SessionOver,
+    TenantNotFound,
+)
+from sessions_app.models import ChatSession, Party
+from sessions_app.presence import Beat, boards
+from sessions_app.serializers import policy_payload, timestamp
+from sessions_app.services import VISITOR, Post
+from sessions_app.sockets import FrameConsumer
+from sessions_app.writer import writers
+
+SNAPSHOT_LIMIT = 100
+
+TO_THE_CLIENT = {
+    events.MESSAGE_NEW,
+    events.SESSION_ASSIGNED,
+    events.SESSION_UNASSIGNED,
+    events.SESSION_QUEUE,
+    events.SESSION_REOPENED,
+    events.TYPING,
+    events.READ,
+}
+
+CLOSE_CODES = {
+    SessionNotFound: protocol.CLOSE_NOT_FOUND,
+    TenantNotFound: protocol.CLOSE_ORIGIN,
+    OriginNotAllowed: protocol.CLOSE_ORIGIN,
+    SessionOver: protocol.CLOSE_OVER,
+}
+
+
+class _Ready(NamedTuple):
+    name: str
+    payload: dict[str, object]
+
+
+class VisitorConsumer(FrameConsumer):
+    async def __call__(self, scope, receive, send) -> None:
+        self.session_id: UUID | None = None
+        self.name = ""
+        self.board = boards.current()
+        await super().__call__(scope, receive, send)
+
+    def left(self) -> None:
+        if self.session_id is not None:
+            self.board.leave(self.session_id, self)
+            self.hub.leave(self, events.visitor_group(self.session_id))
+
+    def handle_event(self, name: str, text: str) -> None:
+        if name in TO_THE_CLIENT:
+            self.send_text(text)
+        elif name == events.SESSION_ENDED:
+            self.send_text(text)
+            self.close(protocol.CLOSE_OVER)
+        elif name == events.VISITOR_LEFT:
+            self.board.see(self.session_id)
+
+    async def hello(self, command: protocol.Hello) -> None:
+        if self.is_admitted:
+            raise Invalid("This socket has said hello already.")
+        try:
+            await self._admit(command)
+        except ChatError as error:
+            self._refuse(error)
+
+    async def _admit(self, command: protocol.Hello) -> None:
+        session = await self.in_thread(self._identify, command.session_key)
+        self.session_id = session.session_id
+        group = events.visitor_group(self.session_id)
+        self.hold_events()
+        await self.hub.join(self, group)
+        ready = await self.in_thread(self._open, command)
+        self.is_admitted = True
+        self.name = ready.name
+        self.board.enter(self.session_id, self, is_visible=command.visible)
+        self.send_frame("chat.session.ready", ready.payload)
+        self.release_events()
+        for oldest in self.hub.members(group)[: -settings.CHAT_MAX_SOCKETS_PER_SESSION]:
+            oldest.close(protocol.CLOSE_REPLACED)
+
+    def _refuse(self, error: ChatError) -> None:
+        """Says why, and closes where the error leaves nothing to do on this socket."""
+        self.send_error(error)
+        if type(error) in CLOSE_CODES:
+            self.close(CLOSE_CODES[type(error)])
+
+    def _identify(self, key: str) -> ChatSession:
+        session_id = selectors.parse_session_id(self.scope["url_route"]["kwargs"]["session_id"])
+        session = selectors.session_for_key(session_id, key)
+        origins.require_allowed(session.tenant, origins.header(self.scope, b"origin"))
+        return session
+
+    def _open(self, command: protocol.Hello) -> _Ready:
+        """Restores the session and reads the snapshot. After the subscription: what commits from here on arrives
+        as an event, what committed before is in the snapshot."""
+        session, is_reopened = services.restore_session(
+            self.session_id,
+            is_page_load=command.restored,
+            page_url=command.page.url,
+            page_title=command.page.title,
+            is_visible=command.visible,
+        )
+        after = command.after_seq
+        is_known = after is not None and 0 <= after <= session.last_seq
+        page = selectors.transcript(session, after=after if is_known else 0, limit=SNAPSHOT_LIMIT)
+        if is_reopened:
+            resume = "reopened"
+        elif not is_known:
+            resume = "resync"
+        else:
+            resume = "new" if after == 0 and not command.restored else "resumed"
+        payload = {
+            "session": selectors.visitor_view(session),
+            **page,
+            "resume": resume,
+            "server_time": timestamp(selectors.database_now()),
+            "policy": policy_payload(session.tenant),
+        }
+        return _Ready(session.customer_name or "Visitor", payload)
+
+    async def ping(self, command: protocol.Ping) -> None:
+        # Not awaited: beats are answered by the second, and the next message must not wait for that.
+        answer = self.board.beat(self.session_id, self, is_visible=command.visible, is_active=command.active)
+        answer.add_done_callback(self._pong)
+
+    def _pong(self, answer: asyncio.Future[Beat]) -> None:
+        if answer.cancelled():
+            return
+        error = answer.exception()
+        if error is None:
+            self.send_frame("pong", answer.result()._asdict())
+        elif isinstance(error, ChatError):
+            self._refuse(error)
+
+    async def send_message(self, command: protocol.SendMessage) -> None:
+        post = Post(self.session_id, command.client_message_id, protocol.clean_text(command.body), VISITOR)
+        try:
+            posted = await writers.current().post(post)
+        except SessionOver as error:
+            self.send_error(error, command)
+            self.close(protocol.CLOSE_OVER)
+            return
+        payload = {"client_message_id": str(command.client_message_id), "message": posted.message}
+        self.send_frame("chat.message.ack", payload)
+
+    async def typing(self, command: protocol.Typing) -> None:
+        await self.in_thread(self._typing, command.is_typing)
+
+    def _typing(self, is_typing: bool) -> None:
+        groups = events.console_groups(selectors.session_by_id(self.session_id))
+        events.publish([events.typing(groups, self.session_id, Party.VISITOR, self.name, is_typing)])
+
+    async def read(self, command: protocol.Read) -> None:
+        await self.in_thread(services.mark_read, self.session_id, Party.VISITOR, command.seq)
+
+    async def view_page(self, command: protocol.Page) -> None:
+        await self.in_thread(services.record_page, self.session_id, url=command.url, title=command.title)
+
+    async def history(self, command: protocol.History) -> None:
+        self.send_frame("chat.history", await self.in_thread(self._history, command))
+
+    def _history(self, command: protocol.History) -> dict[str, object]:
+        session = selectors.session_by_id(self.session_id)
+        return selectors.transcript(session, after=command.after_seq, before=command.before_seq, limit=command.limit)
+
+    async def still_here(self, command: protocol.Empty) -> None:
+        self.board.see(self.session_id, is_active=True)
+
+    async def end(self, command: protocol.Empty) -> None:
+        # The event that follows tells this socket, too.
+        await self.in_thread(services.end_session, self.session_id, VISITOR)
+
+    commands = {
+        "hello": protocol.Hello,
+        "ping": protocol.Ping,
+        "chat.message.send": protocol.SendMessage,
+        "chat.typing": protocol.Typing,
+        "chat.read": protocol.Read,
+        "page.view": protocol.Page,
+        "chat.history": protocol.History,
+        "chat.still_here": protocol.Empty,
+        "chat.end": protocol.Empty,
+    }
+    handlers = {
+        "hello": hello,
+        "ping": ping,
+        "chat.message.send": send_message,
+        "chat.typing": typing,
+        "chat.read": read,
+        "page.view": view_page,
+        "chat.history": history,
+        "chat.still_here": still_here,
+        "chat.end": end,
+    }

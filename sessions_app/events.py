@@ -1,0 +1,138 @@
+"""Events: their names, their payloads, who hears them, and the one ``publish()``.
+
+An event is a doorbell: the database is the truth, a lost event is repaired by the next heartbeat. So publishing
+happens after commit and never raises into the caller.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sessions_app import hub
+from sessions_app.models import ChatSession, Message, Party, Presence, Status
+from sessions_app.serializers import agent_name, encode, message_payload, summary_payload, timestamp
+
+MESSAGE_NEW = "chat.message.new"
+SESSION_ASSIGNED = "chat.session.assigned"
+SESSION_UNASSIGNED = "chat.session.unassigned"
+SESSION_QUEUE = "chat.session.queue"
+SESSION_ENDED = "chat.session.ended"
+SESSION_REOPENED = "chat.session.reopened"
+TYPING = "chat.typing"
+READ = "chat.read"
+# Consoles only.
+SESSION_CHANGED = "session.changed"
+SESSION_PRESENCE = "session.presence"
+# Between processes only; no client ever sees these.
+VISITOR_LEFT = "presence.left"
+RIGHTS_CHANGED = "rights.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``payload`` goes to every socket that has joined one of ``groups``, as the frame {type, payload}."""
+
+    groups: tuple[str, ...]
+    type: str
+    payload: dict[str, object]
+
+
+def visitor_group(session_id: UUID | str) -> str:
+    """The sockets of one session's visitor."""
+    return f"visitor.{session_id}"
+
+
+def watch_group(session_id: UUID | str) -> str:
+    """The consoles that have this session open."""
+    return f"watch.{session_id}"
+
+
+def agent_group(user_id: int) -> str:
+    """The consoles of one agent."""
+    return f"agent.{user_id}"
+
+
+def tenant_group(tenant_id: int) -> str:
+    """The consoles of all agents of one tenant."""
+    return f"tenant.{tenant_id}"
+
+
+def console_groups(session: ChatSession) -> tuple[str, ...]:
+    """The consoles that follow a session's conversation: everybody's while it waits, then its agent's."""
+    if session.status == Status.QUEUED:
+        return tenant_group(session.tenant_id), watch_group(session.session_id)
+    if session.assigned_to_id is None:
+        return (watch_group(session.session_id),)
+    return agent_group(session.assigned_to_id), watch_group(session.session_id)
+
+
+def message_new(session: ChatSession, message: Message, *, also: tuple[str, ...] = ()) -> Event:
+    """``also``: groups that hear of it besides those that follow the conversation now."""
+    groups = (visitor_group(session.session_id), *console_groups(session), *also)
+    return Event(tuple(dict.fromkeys(groups)), MESSAGE_NEW, {"message": message_payload(message, session.session_id)})
+
+
+def session_changed(session: ChatSession, last_message: Message | None, now: datetime) -> Event:
+    payload = {"session": summary_payload(session, last_message, now)}
+    return Event((tenant_group(session.tenant_id),), SESSION_CHANGED, payload)
+
+
+def status_changed(session: ChatSession, *, is_reopened: bool = False) -> Event:
+    """What the visitor is told of the status that ``session`` has just come to."""
+    group = (visitor_group(session.session_id),)
+    if is_reopened:
+        return Event(group, SESSION_REOPENED, {})
+    if session.status == Status.ACTIVE:
+        return Event(group, SESSION_ASSIGNED, {"agent_name": agent_name(session.assigned_to)})
+    if session.status == Status.QUEUED:
+        return Event(group, SESSION_UNASSIGNED, {})
+    payload = {"status": session.status, "reason": session.closed_reason, "ended_by": session.ended_by}
+    return Event(group, SESSION_ENDED, payload)
+
+
+def queue_position(session_id: UUID, position: int) -> Event:
+    return Event((visitor_group(session_id),), SESSION_QUEUE, {"position": position})
+
+
+def presence_changed(session: ChatSession, presence: Presence) -> Event:
+    payload = {
+        "session_id": str(session.session_id),
+        "presence": presence,
+        "last_seen_at": timestamp(session.last_seen_at),
+    }
+    return Event(console_groups(session), SESSION_PRESENCE, payload)
+
+
+def visitor_left(session_id: UUID) -> Event:
+    """Asks the other processes whether they still have a socket of this visitor."""
+    return Event((visitor_group(session_id),), VISITOR_LEFT, {})
+
+
+def typing(groups: tuple[str, ...], session_id: UUID, sender: Party, name: str, is_typing: bool) -> Event:
+    payload = {
+        "session_id": str(session_id),
+        "sender_type": sender,
+        "sender_name": name,
+        "is_typing": is_typing,
+    }
+    return Event(groups, TYPING, payload)
+
+
+def read(session: ChatSession, by: Party, seq: int) -> Event:
+    groups = (visitor_group(session.session_id), *console_groups(session))
+    return Event(groups, READ, {"session_id": str(session.session_id), "by": by, "seq": seq})
+
+
+def rights_changed(user_id: int) -> Event:
+    return Event((agent_group(user_id),), RIGHTS_CHANGED, {})
+
+
+def publish(events: Iterable[Event]) -> None:
+    """Rings the doorbells, in this order. From any thread and any process; never raises, never waits for Redis
+    in a web process."""
+    frames = [
+        hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload})) for event in events
+    ]
+    if frames:
+        hub.publish(frames)

@@ -1,0 +1,402 @@
+"""Tenant -> ChatSession -> Message, SessionEvent: the rows, their states, and the constraints behind every rule.
+
+Rows that have rules are written by services.py alone. Times end in ``_at`` and come from the database's clock.
+"""
+
+import re
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued"
+    ACTIVE = "active"
+    ENDED = "ended"
+    ABANDONED = "abandoned"
+
+
+OPEN = (Status.QUEUED, Status.ACTIVE)
+CLOSED = (Status.ENDED, Status.ABANDONED)
+
+# Every status change that exists. Whatever is not here is refused, whoever asks for it.
+TRANSITIONS = {
+    Status.QUEUED: {Status.ACTIVE, Status.ENDED, Status.ABANDONED},
+    Status.ACTIVE: {Status.QUEUED, Status.ENDED, Status.ABANDONED},
+    Status.ABANDONED: {Status.QUEUED, Status.ACTIVE},
+    Status.ENDED: set(),
+}
+
+
+class Reason(models.TextChoices):
+    """Why a transition happened; the five closing ones are also what a closed session answers with."""
+
+    STARTED = "started"
+    ACCEPTED = "accepted"
+    REQUEUED = "requeued"
+    REOPENED = "reopened"
+    VISITOR = "visitor"
+    AGENT = "agent"
+    ADMIN = "admin"
+    IDLE = "idle"
+    DISCONNECTED = "disconnected"
+
+
+class Stage(models.TextChoices):
+    """How far an abandoned chat had come."""
+
+    NEVER_ENGAGED = "never_engaged", "never wrote"
+    MISSED = "missed", "wrote and nobody answered"
+    WAITING_FOR_AGENT = "waiting_for_agent", "was waiting for the next answer"
+    ANSWERED = "answered", "had been answered"
+
+
+class Party(models.TextChoices):
+    """Who did it."""
+
+    VISITOR = "visitor"
+    AGENT = "agent"
+    ADMIN = "admin"
+    SYSTEM = "system"
+
+
+class Presence(models.TextChoices):
+    ONLINE = "online"
+    AWAY = "away"
+    GONE = "gone"
+
+
+# A hidden tab's timers fire once a minute; two missed beats and the network's jitter fit in before we say "gone".
+PRESENCE_TTL = timedelta(seconds=150)
+
+
+def validate_origin(value: str) -> None:
+    """An origin is what a browser sends: scheme://host[:port], without a path."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises ValueError for a port that is none
+    except ValueError as error:
+        raise ValidationError(f"{value!r} is no origin: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
+        raise ValidationError(f"{value!r} is no origin. Write it as https://shop.example, without a path.")
+    if parts.username or value != value.lower():
+        raise ValidationError(f"{value!r} is no origin. Write it in lower case, without a login.")
+
+
+class Tenant(models.Model):
+    """One customer of the chat center: its look, its policy, its websites."""
+
+    class Position(models.TextChoices):
+        RIGHT = "bottom-right"
+        LEFT = "bottom-left"
+
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True, help_text="Off: its widgets stop, its agents see nothing of it.")
+    allowed_origins = ArrayField(
+        models.CharField(max_length=255, validators=[validate_origin]),
+        default=list,
+        blank=True,
+        help_text="Websites that may embed the widget, as https://shop.example, separated by commas. "
+        "Empty: every website may.",
+    )
+
+    title = models.CharField(max_length=80, default="Chat with us")
+    subtitle = models.CharField(max_length=120, blank=True, default="We usually answer in a few minutes")
+    welcome_message = models.CharField(max_length=500, blank=True, default="Hello! How can we help you?")
+    primary_color = models.CharField(
+        max_length=7,
+        default="#2563eb",
+        validators=[RegexValidator(re.compile(r"\A#[0-9a-fA-F]{6}\Z"), "Write the colour as #2563eb.")],
+    )
+    position = models.CharField(max_length=16, choices=Position, default=Position.RIGHT)
+    locale = models.CharField(max_length=16, default="en")
+
+    session_expiry_seconds = models.PositiveIntegerField(
+        default=1800,
+        validators=[MinValueValidator(60)],
+        help_text="A chat is kept this long after the last activity.",
+    )
+    disconnect_timeout_seconds = models.PositiveIntegerField(
+        default=300,
+        validators=[MinValueValidator(150)],
+        help_text="A visitor not seen for this long frees the agent. "
+        "Hidden tabs report once a minute, so less than 150 seconds would abandon people who are there.",
+    )
+    heartbeat_interval_seconds = models.PositiveIntegerField(default=30, validators=[MinValueValidator(10)])
+    reopen_enabled = models.BooleanField(
+        default=True, help_text="A disconnected visitor who comes back in time has the chat back."
+    )
+    idle_rule_for_active = models.BooleanField(
+        default=False, help_text="Let the idle rule close chats that an agent has accepted, too."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(session_expiry_seconds__gte=F("disconnect_timeout_seconds")),
+                name="tenant_expiry_not_before_disconnect",
+                violation_error_message="The session expiry cannot be shorter than the disconnect timeout.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def session_expiry(self) -> timedelta:
+        return timedelta(seconds=self.session_expiry_seconds)
+
+    @property
+    def disconnect_timeout(self) -> timedelta:
+        return timedelta(seconds=self.disconnect_timeout_seconds)
+
+
+class ChatSessionQuerySet(models.QuerySet):
+    def open(self) -> "ChatSessionQuerySet":
+        return self.filter(status__in=OPEN)
+
+    def waiting(self) -> "ChatSessionQuerySet":
+        """The queue, first come first: only who has written and has no agent yet."""
+        return self.filter(status=Status.QUEUED, waiting_since__isnull=False).order_by("waiting_since", "pk")
+
+    def due(self) -> "ChatSessionQuerySet":
+        """Open sessions whose time is over by the database's clock; the twin of ChatSession.due_reason()."""
+        second = timedelta(seconds=1)
+        is_idle = Q(last_activity_at__lte=Now() - F("tenant__session_expiry_seconds") * second) & (
+            Q(status=Status.QUEUED) | Q(tenant__idle_rule_for_active=True)
+        )
+        is_disconnected = Q(last_seen_at__lte=Now() - F("tenant__disconnect_timeout_seconds") * second)
+        return self.open().filter(is_idle | is_disconnected)
+
+
+class ChatSession(models.Model):
+    """One chat of one visitor.
+
+    Heartbeats write ``last_seen_at``, ``last_activity_at``, ``left_at`` and ``is_visible`` all the time:
+    no index may ever name them, so that these updates stay HOT.
+    """
+
+    class Channel(models.TextChoices):
+        WEB_WIDGET = "web_widget"
+
+    class Outcome(models.TextChoices):
+        """Why a widget did not restore the session that it had stored before this one."""
+
+        EXPIRED = "expired"
+        ENDED = "ended"
+        ABANDONED = "abandoned"
+        NOT_FOUND = "not_found"
+        NETWORK = "network"
+        STORAGE = "storage"
+
+    session_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="sessions")
+    session_key_hash = models.CharField(max_length=64, editable=False)
+    # Hashed: whoever repeats a start gets its key again, so the id itself is a secret worth not storing.
+    start_id_hash = models.CharField(max_length=64, null=True, editable=False)
+    conversation_id = models.CharField(max_length=9, editable=False)
+    channel = models.CharField(max_length=16, choices=Channel, default=Channel.WEB_WIDGET)
+
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="chat_sessions",
+    )
+    closed_reason = models.CharField(max_length=16, choices=Reason, blank=True)
+    stage = models.CharField(max_length=24, choices=Stage, blank=True)
+
+    customer_name = models.CharField(max_length=200, blank=True)
+    customer_email = models.CharField(max_length=254, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    page_url = models.CharField(max_length=2000, blank=True)
+    page_title = models.CharField(max_length=300, blank=True)
+    previous_session_id = models.UUIDField(null=True, blank=True)
+    previous_outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
+
+    last_seq = models.PositiveIntegerField(default=0)
+    visitor_read_seq = models.PositiveIntegerField(default=0)
+    agent_read_seq = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_activity_at = models.DateTimeField(db_default=Now())
+    last_seen_at = models.DateTimeField(db_default=Now())
+    left_at = models.DateTimeField(null=True, blank=True)
+    is_visible = models.BooleanField(default=True)
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    first_visitor_message_at = models.DateTimeField(null=True, blank=True)
+    first_agent_message_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ChatSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["tenant", "waiting_since"], condition=Q(status="queued"), name="session_queue"),
+            models.Index(fields=["assigned_to"], condition=Q(status="active"), name="session_mine"),
+            # The sweep reads this one: its cost follows the open sessions, not the history.
+            models.Index(fields=["id"], condition=Q(status__in=["queued", "active"]), name="session_open"),
+            models.Index(fields=["tenant", "-closed_at"], condition=Q(closed_at__isnull=False), name="session_history"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "conversation_id"], name="session_conversation_id_unique"),
+            models.UniqueConstraint(fields=["tenant", "start_id_hash"], name="session_start_id_unique"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="session_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status="active") | Q(assigned_to__isnull=False), name="session_active_has_agent"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="queued") | Q(assigned_to__isnull=True),
+                name="session_queued_has_no_agent",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN, closed_at__isnull=True, closed_reason="", stage="")
+                | Q(
+                    status="ended",
+                    closed_at__isnull=False,
+                    closed_reason__in=["visitor", "agent", "admin"],
+                    stage="",
+                )
+                | Q(
+                    status="abandoned",
+                    closed_at__isnull=False,
+                    closed_reason__in=["idle", "disconnected"],
+                    stage__in=Stage.values,
+                ),
+                name="session_closed_is_explained",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.conversation_id
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.last_activity_at + self.tenant.session_expiry
+
+    @property
+    def ended_by(self) -> str | None:
+        """The Party that closed it, None while it is open."""
+        if self.is_open:
+            return None
+        return Party.SYSTEM if self.status == Status.ABANDONED else self.closed_reason
+
+    def due_reason(self, now: datetime) -> str | None:
+        """Why the sweep would abandon it at ``now``: the rule whose time ran out first, or None."""
+        if not self.is_open:
+            return None
+        deadlines = [(self.last_seen_at + self.tenant.disconnect_timeout, Reason.DISCONNECTED)]
+        if self.status == Status.QUEUED or self.tenant.idle_rule_for_active:
+            deadlines.append((self.expires_at, Reason.IDLE))
+        deadline, reason = min(deadlines, key=lambda item: item[0])
+        return reason if deadline <= now else None
+
+    def is_restorable(self, now: datetime) -> bool:
+        """Whether a visitor who comes back at ``now`` with the key has this chat back."""
+        in_time = self.tenant.reopen_enabled and now < self.expires_at
+        reason = self.due_reason(now) if self.is_open else self.closed_reason
+        if self.is_open and reason is None:
+            return True
+        return self.status != Status.ENDED and reason == Reason.DISCONNECTED and in_time
+
+    def stage_now(self) -> str:
+        """How far the chat has come (a Stage)."""
+        if self.first_visitor_message_at is None:
+            return Stage.NEVER_ENGAGED
+        if self.first_agent_message_at is None:
+            return Stage.MISSED
+        return Stage.WAITING_FOR_AGENT if self.waiting_since else Stage.ANSWERED
+
+    def presence(self, now: datetime) -> str:
+        if not self.is_open or now - self.last_seen_at > PRESENCE_TTL:
+            return Presence.GONE
+        if self.left_at and self.left_at >= self.last_seen_at:
+            return Presence.GONE
+        return Presence.ONLINE if self.is_visible else Presence.AWAY
+
+
+class Message(models.Model):
+    """One line of a transcript. ``seq`` is 1, 2, 3 … without holes, given under the session's row lock."""
+
+    class Type(models.TextChoices):
+        TEXT = "text"
+        SYSTEM = "system"
+        FILE = "file"
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
+    seq = models.PositiveIntegerField()
+    client_message_id = models.UUIDField(null=True, blank=True)
+    sender_type = models.CharField(
+        max_length=8, choices=[(p.value, p.label) for p in (Party.VISITOR, Party.AGENT, Party.SYSTEM)]
+    )
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    sender_name = models.CharField(max_length=200, blank=True)
+    message_type = models.CharField(max_length=8, choices=Type, default=Type.TEXT)
+    body = models.TextField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["session", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "seq"], name="message_seq_unique"),
+            models.UniqueConstraint(fields=["session", "client_message_id"], name="message_client_id_unique"),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="message_seq_from_one"),
+            models.CheckConstraint(
+                condition=Q(message_type="system", sender_type="system", client_message_id__isnull=True)
+                | Q(sender_type__in=["visitor", "agent"], client_message_id__isnull=False) & ~Q(message_type="system"),
+                name="message_sender_fits_type",
+            ),
+            models.CheckConstraint(
+                condition=~Q(sender_type="agent") | Q(sender__isnull=False), name="message_agent_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}#{self.seq}"
+
+
+class SessionEvent(models.Model):
+    """One transition: the audit of what happened, and, for an abandonment, its explanation."""
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="events")
+    from_status = models.CharField(max_length=9, choices=Status, blank=True)
+    to_status = models.CharField(max_length=9, choices=Status)
+    reason = models.CharField(max_length=16, choices=Reason)
+    actor_type = models.CharField(max_length=8, choices=Party)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    stage = models.CharField(max_length=24, choices=Stage, blank=True)
+    waited_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    queue_position = models.PositiveIntegerField(null=True, blank=True)
+    page_url = models.CharField(max_length=2000, blank=True)
+
+    class Meta:
+        ordering = ["session", "pk"]
+        indexes = [models.Index(fields=["at"], name="event_at")]
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} -> {self.to_status} ({self.reason})"

@@ -1,0 +1,235 @@
+"""Heartbeats, and who is there.
+
+Beats of all sockets are gathered and stamped by one statement a second, whose answer fills the pongs. Presence is
+what the stamps say: a process that is killed needs nobody to clean up after it. When a visitor's last socket in a
+process closes, the others are asked; only if none of them answers is the visitor marked as gone. So a reload does
+not flicker, closing one of two tabs is not leaving, and a real leaving is seen within ten seconds.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from sessions_app import events, selectors, services
+from sessions_app.errors import ChatError, TenantNotFound, Unavailable
+from sessions_app.hub import Socket
+from sessions_app.loops import PerLoop
+from sessions_app.models import PRESENCE_TTL, ChatSession, Presence, Tenant
+from sessions_app.serializers import timestamp
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+# An open socket answers the server's protocol pings (a dead one is closed within 50 s): it counts as seen even
+# when a throttled tab or a sleeping script sends no beat.
+OPEN_SOCKET_SECONDS = 45.0
+# After the last socket: time for a reload to come back, then time for the other processes to speak up.
+LEAVE_GRACE_SECONDS = 3.0
+ANSWER_SECONDS = 2.5
+
+
+class Beat(NamedTuple):
+    """What a pong tells."""
+
+    last_seq: int
+    status: str
+    server_time: str
+
+
+_SESSIONS = ChatSession._meta.db_table
+
+# Rows are locked in the order in which every verb locks them. A session whose time is over by the rules of
+# ChatSession.is_restorable() is left alone: a beat must not bring it back to life.
+_STAMP = f"""
+WITH beat AS (
+  SELECT * FROM unnest(%s::uuid[], %s::boolean[], %s::boolean[]) AS b(session_id, visible, active)
+), before AS (
+  SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active
+  FROM {_SESSIONS} AS session
+  JOIN beat USING (session_id)
+  JOIN {Tenant._meta.db_table} AS tenant ON tenant.id = session.tenant_id
+  WHERE session.status IN ('queued', 'active')
+    AND tenant.is_active
+    AND NOT ((session.status = 'queued' OR tenant.idle_rule_for_active)
+      AND session.last_activity_at <= statement_timestamp() - tenant.session_expiry_seconds * interval '1 second')
+    AND NOT (session.last_seen_at <= statement_timestamp() - tenant.disconnect_timeout_seconds * interval '1 second'
+      AND NOT (tenant.reopen_enabled AND session.last_activity_at
+        > statement_timestamp() - tenant.session_expiry_seconds * interval '1 second'))
+  ORDER BY session.id
+  FOR NO KEY UPDATE OF session
+)
+UPDATE {_SESSIONS} AS session
+SET last_seen_at = statement_timestamp(),
+    last_activity_at = CASE WHEN before.active THEN statement_timestamp() ELSE session.last_activity_at END,
+    is_visible = before.visible,
+    left_at = NULL
+FROM before
+WHERE session.id = before.id
+RETURNING session.session_id, session.tenant_id, session.assigned_to_id, session.status, session.last_seen_at,
+  session.last_seq,
+  before.is_visible <> before.visible OR before.left_at IS NOT NULL
+    OR before.last_seen_at < statement_timestamp() - %s * interval '1 second'
+"""
+
+# Whoever was asked and has a socket of the visitor has stamped meanwhile.
+_LEAVE = f"""
+UPDATE {_SESSIONS} SET left_at = statement_timestamp()
+WHERE id IN (
+  SELECT id FROM {_SESSIONS}
+  WHERE session_id = ANY(%s::uuid[]) AND status IN ('queued', 'active')
+    AND last_seen_at < statement_timestamp() - interval '2 seconds'
+  ORDER BY id FOR NO KEY UPDATE
+)
+RETURNING session_id, tenant_id, assigned_to_id, status, last_seen_at
+"""
+
+
+def stamp(beats: dict[UUID, tuple[bool, bool]]) -> dict[UUID, Beat | ChatError]:
+    """Stamps sessions, {session_id: (visible, active)}, as seen now; active: the visitor used the page.
+
+    One statement, however many they are. A session that is over, or whose time is over, gets what it has come to.
+    Agents are told whose presence changed.
+    """
+    visible = [is_visible for is_visible, _ in beats.values()]
+    active = [is_active for _, is_active in beats.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_STAMP, [list(beats), visible, active, PRESENCE_TTL.total_seconds()])
+        rows = cursor.fetchall()
+    answers: dict[UUID, Beat | ChatError] = {}
+    changed = []
+    for session_id, tenant_id, assigned_to_id, status, now, last_seq, has_changed in rows:
+        answers[session_id] = Beat(last_seq, status, timestamp(now))
+        if has_changed:
+            presence = Presence.ONLINE if beats[session_id][0] else Presence.AWAY
+            changed.append(_presence_changed((session_id, tenant_id, assigned_to_id, status, now), presence))
+    events.publish(changed)
+    for session_id in beats.keys() - answers.keys():
+        answers[session_id] = _state_of(session_id)
+    return answers
+
+
+def _state_of(session_id: UUID) -> Beat | ChatError:
+    try:
+        session = services.abandon_if_lost(session_id)
+        if not session.tenant.is_active:
+            raise TenantNotFound
+    except ChatError as error:
+        return error
+    return Beat(session.last_seq, session.status, timestamp(selectors.database_now()))
+
+
+def mark_left(session_ids: Iterable[UUID]) -> None:
+    """No process has a socket of these visitors any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEAVE, [list(session_ids)])
+        rows = cursor.fetchall()
+    events.publish(_presence_changed(row, Presence.GONE) for row in rows)
+
+
+def _presence_changed(row: tuple, presence: Presence) -> events.Event:
+    columns = ("session_id", "tenant_id", "assigned_to_id", "status", "last_seen_at")
+    return events.presence_changed(ChatSession(**dict(zip(columns, row, strict=True))), presence)
+
+
+class Board:
+    """The visitors' sockets of this process, and their beats since the last flush."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sockets: dict[UUID, dict[Socket, bool]] = {}  # to whether its tab is visible
+        self._stamped_at: dict[UUID, float] = {}  # by the loop's clock
+        self._beats: dict[UUID, bool] = {}  # to whether the page was used
+        self._waiting: dict[UUID, list[asyncio.Future[Beat]]] = {}
+        self._left: set[UUID] = set()
+        self._flusher: asyncio.Task | None = None
+
+    def enter(self, session_id: UUID, socket: Socket, *, is_visible: bool) -> None:
+        """After a hello, which has stamped the session."""
+        self._sockets.setdefault(session_id, {})[socket] = is_visible
+        self._stamped_at[session_id] = self._loop.time()
+        self._keep_flushing()
+
+    def leave(self, session_id: UUID, socket: Socket) -> None:
+        sockets = self._sockets.get(session_id, {})
+        if sockets.pop(socket, None) is not None and not sockets:
+            del self._sockets[session_id]
+            del self._stamped_at[session_id]
+            self._loop.call_later(LEAVE_GRACE_SECONDS, self._ask, session_id)
+
+    def beat(self, session_id: UUID, socket: Socket, *, is_visible: bool, is_active: bool) -> asyncio.Future[Beat]:
+        """Answered within about FLUSH_SECONDS, by a Beat or a ChatError."""
+        if session_id in self._sockets:
+            self._sockets[session_id][socket] = is_visible
+        answer: asyncio.Future[Beat] = self._loop.create_future()
+        self._waiting.setdefault(session_id, []).append(answer)
+        self.see(session_id, is_active=is_active)
+        return answer
+
+    def see(self, session_id: UUID, *, is_active: bool = False) -> None:
+        """The visitor is there; nobody waits for an answer."""
+        self._beats[session_id] = self._beats.get(session_id, False) or is_active
+        self._keep_flushing()
+
+    def _ask(self, session_id: UUID) -> None:
+        if session_id not in self._sockets:
+            events.publish([events.visitor_left(session_id)])
+            self._loop.call_later(ANSWER_SECONDS, self._conclude, session_id)
+
+    def _conclude(self, session_id: UUID) -> None:
+        if session_id not in self._sockets:
+            self._left.add(session_id)
+            self._keep_flushing()
+
+    def _keep_flushing(self) -> None:
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_while_needed())
+
+    async def _flush_while_needed(self) -> None:
+        while self._sockets or self._beats or self._left:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        now = self._loop.time()
+        for session_id, stamped_at in self._stamped_at.items():
+            if now - stamped_at >= OPEN_SOCKET_SECONDS:
+                self._beats.setdefault(session_id, False)
+        beats = {
+            session_id: (any(self._sockets.get(session_id, {}).values()), is_active)
+            for session_id, is_active in self._beats.items()
+        }
+        waiting, left = self._waiting, self._left - self._sockets.keys()
+        self._beats, self._waiting, self._left = {}, {}, set()
+        answers: dict[UUID, Beat | ChatError] = {}
+        try:
+            if beats:
+                answers = await database_sync_to_async(stamp, thread_sensitive=False)(beats)
+                for session_id in self._stamped_at.keys() & answers.keys():
+                    self._stamped_at[session_id] = now
+            if left:
+                await database_sync_to_async(mark_left, thread_sensitive=False)(left)
+        except DatabaseError:
+            # Unanswered beats are repeated by their clients; who left is found out by the stamps' age.
+            logger.exception("%d heartbeats were not stamped", len(beats))
+        except Exception:  # noqa: BLE001 - a bug in one flush must not end the heartbeats of the process
+            logger.exception("%d heartbeats failed", len(beats))
+        for session_id, futures in waiting.items():
+            for future in futures:
+                if not future.done():
+                    _resolve(future, answers.get(session_id) or Unavailable())
+
+
+def _resolve(future: asyncio.Future[Beat], answer: Beat | ChatError) -> None:
+    if isinstance(answer, ChatError):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+boards = PerLoop(Board)

@@ -1,0 +1,141 @@
+"""Reads that more than one door uses. Nothing here writes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import import_module
+from types import ModuleType
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
+from sessions_app import tokens
+from sessions_app.errors import SessionNotFound, TenantNotFound
+from sessions_app.models import ChatSession, Message, Status, Tenant
+from sessions_app.serializers import message_payload, summary_payload, visitor_session_payload
+
+# Positions are told to this many of a queue; nobody further back is helped by a number that high.
+MAX_POSITIONS = 100
+
+
+def database_now() -> datetime:
+    """The database's clock, the only one that decides anything. A statement of its own, so that it is read after
+    whatever lock the caller waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def agent_directory() -> ModuleType:
+    """Who is an agent and who is there: a module with ``is_available(user_id, tenant_id)`` and
+    ``any_available(tenant_id)``. Named in the settings, because agents_app builds on this app."""
+    return import_module(settings.CHAT_AGENT_DIRECTORY)
+
+
+def active_tenant(slug: str) -> Tenant:
+    """Raises TenantNotFound for one that is unknown or switched off."""
+    tenant = Tenant.objects.filter(slug=slug, is_active=True).first()
+    if tenant is None:
+        raise TenantNotFound
+    return tenant
+
+
+def parse_session_id(text: str) -> UUID:
+    """Raises SessionNotFound: an id that cannot be one is as unknown as any other."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise SessionNotFound from error
+
+
+def session_by_id(session_id: UUID) -> ChatSession:
+    """Raises SessionNotFound."""
+    session = ChatSession.objects.select_related("tenant", "assigned_to").filter(session_id=session_id).first()
+    if session is None:
+        raise SessionNotFound
+    return session
+
+
+def session_for_key(session_id: UUID, key: str) -> ChatSession:
+    """The session of a visitor who proves its key. An unknown id and a wrong key are the same SessionNotFound.
+
+    Raises TenantNotFound when the tenant has been switched off.
+    """
+    session = session_by_id(session_id)
+    if not tokens.is_key(key, session.session_key_hash):
+        raise SessionNotFound
+    if not session.tenant.is_active:
+        raise TenantNotFound
+    return session
+
+
+def queue_position(session: ChatSession) -> int | None:
+    """1 for the next in line; None for a session that does not wait in the queue."""
+    if session.status != Status.QUEUED or session.waiting_since is None:
+        return None
+    ahead = Q(waiting_since__lt=session.waiting_since) | Q(waiting_since=session.waiting_since, pk__lt=session.pk)
+    return ChatSession.objects.waiting().filter(ahead, tenant_id=session.tenant_id).count() + 1
+
+
+def queue_positions(tenant_id: int) -> list[tuple[UUID, int]]:
+    """(session_id, position) of the first MAX_POSITIONS that wait."""
+    ids = ChatSession.objects.waiting().filter(tenant_id=tenant_id).values_list("session_id", flat=True)
+    return [(session_id, index + 1) for index, session_id in enumerate(ids[:MAX_POSITIONS])]
+
+
+def all_queue_positions() -> dict[int, int]:
+    """pk -> position of every waiting session of every tenant."""
+    place = Window(RowNumber(), partition_by=F("tenant_id"), order_by=[F("waiting_since"), F("pk")])
+    return dict(ChatSession.objects.waiting().order_by().annotate(place=place).values_list("pk", "place"))
+
+
+def transcript(
+    session: ChatSession, *, after: int | None = None, before: int | None = None, limit: int
+) -> dict[str, object]:
+    """One page, ascending: {messages, last_seq, has_more}.
+
+    After ``after`` going forward, or before ``before`` going back; ``has_more`` says whether more lie in that
+    direction. ``last_seq`` is at least that of the newest message of the page.
+    """
+    messages = Message.objects.filter(session=session)
+    if before is not None:
+        page = list(messages.filter(seq__lt=before).order_by("-seq")[: limit + 1])
+    else:
+        page = list(messages.filter(seq__gt=after or 0).order_by("seq")[: limit + 1])
+    has_more = len(page) > limit
+    page = sorted(page[:limit], key=lambda message: message.seq)
+    last_seq = max(session.last_seq, page[-1].seq if page else 0)
+    return {
+        "messages": [message_payload(message, session.session_id) for message in page],
+        "last_seq": last_seq,
+        "has_more": has_more,
+    }
+
+
+def visitor_view(session: ChatSession) -> dict[str, object]:
+    return visitor_session_payload(session, queue_position=queue_position(session))
+
+
+def last_messages(sessions: Iterable[ChatSession]) -> dict[int, Message]:
+    """session pk -> its newest message."""
+    pks = [session.pk for session in sessions]
+    newest = Message.objects.filter(session__in=pks, seq=F("session__last_seq"))
+    return {message.session_id: message for message in newest}
+
+
+def summaries(sessions: Iterable[ChatSession]) -> list[dict[str, object]]:
+    """The sessions as agents see them; two queries in all, if ``tenant`` and ``assigned_to`` are loaded."""
+    sessions = list(sessions)
+    now = database_now()
+    newest = last_messages(sessions)
+    return [summary_payload(session, newest.get(session.pk), now) for session in sessions]
+
+
+def due_counts() -> Counter[str]:
+    """What a sweep at this moment would abandon, by reason."""
+    now = database_now()
+    due = ChatSession.objects.due().select_related("tenant")
+    return Counter(session.due_reason(now) for session in due.iterator())

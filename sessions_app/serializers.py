@@ -1,0 +1,215 @@
+"""The wire shape of every row, and the rules of every HTTP input. Only JSON values come out of here."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.contrib.auth.models import AbstractBaseUser
+from rest_framework import serializers
+
+from sessions_app.models import ChatSession, Message, Tenant
+from sessions_app.protocol import is_storable
+
+
+def encode(value: object) -> str:
+    """JSON text; datetimes as ISO-8601 in UTC, UUIDs as strings."""
+    return msgspec.json.encode(value).decode()
+
+
+def timestamp(value: datetime | None) -> str | None:
+    """ISO-8601 with the ``Z`` of UTC."""
+    return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def agent_name(user: AbstractBaseUser | None) -> str | None:
+    """The name under which visitors and colleagues know an agent."""
+    return None if user is None else user.get_full_name() or user.get_username()
+
+
+def message_payload(message: Message, session_id: UUID) -> dict[str, object]:
+    """The message object of the contract; ``session_id`` is passed because the row only has its session's pk."""
+    return {
+        "session_id": str(session_id),
+        "seq": message.seq,
+        "client_message_id": None if message.client_message_id is None else str(message.client_message_id),
+        "sender_type": message.sender_type,
+        "sender_name": message.sender_name,
+        "message_type": message.message_type,
+        "body": message.body,
+        "created_at": timestamp(message.created_at),
+    }
+
+
+def policy_payload(tenant: Tenant) -> dict[str, int]:
+    return {
+        "session_expiry_ms": tenant.session_expiry_seconds * 1000,
+        "heartbeat_interval_ms": tenant.heartbeat_interval_seconds * 1000,
+        "disconnect_timeout_ms": tenant.disconnect_timeout_seconds * 1000,
+    }
+
+
+def config_payload(tenant: Tenant, *, online: bool) -> dict[str, object]:
+    return {
+        "tenant_id": tenant.slug,
+        "title": tenant.title,
+        "subtitle": tenant.subtitle,
+        "welcome_message": tenant.welcome_message,
+        "primary_color": tenant.primary_color,
+        "position": tenant.position,
+        "locale": tenant.locale,
+        "online": online,
+        "policy": policy_payload(tenant),
+    }
+
+
+def status_payload(session: ChatSession) -> dict[str, object]:
+    """What anybody who knows the id may see."""
+    return {
+        "session_id": str(session.session_id),
+        "status": session.status,
+        "assigned_to_id": session.assigned_to_id,
+        "created_at": timestamp(session.created_at),
+        "updated_at": timestamp(session.updated_at),
+    }
+
+
+def owner_status_payload(session: ChatSession, now: datetime) -> dict[str, object]:
+    """What the holder of the key sees on top."""
+    restorable = session.is_restorable(now)
+    return {
+        **status_payload(session),
+        "conversation_id": session.conversation_id,
+        "last_seq": session.last_seq,
+        "expires_at": timestamp(session.expires_at) if restorable else None,
+        "restorable": restorable,
+        "reason": session.closed_reason or None,
+    }
+
+
+def visitor_session_payload(session: ChatSession, *, queue_position: int | None) -> dict[str, object]:
+    """The session as its visitor sees it; needs ``tenant`` and ``assigned_to`` loaded."""
+    return {
+        **status_payload(session),
+        "conversation_id": session.conversation_id,
+        "agent_name": agent_name(session.assigned_to),
+        "customer_name": session.customer_name,
+        "customer_email": session.customer_email,
+        "queue_position": queue_position,
+        "last_seq": session.last_seq,
+        "expires_at": timestamp(session.expires_at) if session.is_open else None,
+        "reason": session.closed_reason or None,
+        "ended_by": session.ended_by,
+    }
+
+
+def summary_payload(session: ChatSession, last_message: Message | None, now: datetime) -> dict[str, object]:
+    """The session as agents see it; needs ``tenant`` and ``assigned_to`` loaded."""
+    return {
+        **status_payload(session),
+        "conversation_id": session.conversation_id,
+        "tenant_id": session.tenant.slug,
+        "tenant_name": session.tenant.name,
+        "agent_name": agent_name(session.assigned_to),
+        "customer_name": session.customer_name,
+        "customer_email": session.customer_email,
+        "page_url": session.page_url,
+        "page_title": session.page_title,
+        "locale": session.metadata.get("locale", ""),
+        "waiting_since": timestamp(session.waiting_since),
+        "last_activity_at": timestamp(session.last_activity_at),
+        "last_seen_at": timestamp(session.last_seen_at),
+        "presence": session.presence(now),
+        "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
+        "last_seq": session.last_seq,
+        "last_message": None if last_message is None else message_payload(last_message, session.session_id),
+        "visitor_read_seq": session.visitor_read_seq,
+        "agent_read_seq": session.agent_read_seq,
+        "closed_at": timestamp(session.closed_at),
+        "reason": session.closed_reason or None,
+        "stage": session.stage or None,
+        "ended_by": session.ended_by,
+    }
+
+
+class StrictCharField(serializers.CharField):
+    """A string that is a string: DRF would take 5 or true, and PostgreSQL would choke on what is not storable."""
+
+    default_error_messages = {"unstorable": "This text has a character that cannot be stored."}
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if not is_storable(data):
+            self.fail("unstorable")
+        return super().to_internal_value(data)
+
+
+class StrictUUIDField(serializers.UUIDField):
+    """A UUID in its text form: DRF would take any integer, too."""
+
+    def to_internal_value(self, data: object) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    def to_internal_value(self, data: object) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictEmailField(StrictCharField, serializers.EmailField):
+    pass
+
+
+def optional_text(max_length: int) -> StrictCharField:
+    return StrictCharField(max_length=max_length, required=False, allow_blank=True, allow_null=True)
+
+
+class MetadataInput(serializers.Serializer):
+    page_url = optional_text(2000)
+    page_title = optional_text(300)
+    referrer = optional_text(2000)
+    locale = optional_text(35)
+    timezone = optional_text(64)
+
+
+class PreviousInput(serializers.Serializer):
+    session_id = StrictUUIDField()
+    outcome = serializers.ChoiceField(choices=ChatSession.Outcome.choices)
+
+
+class StartInput(serializers.Serializer):
+    tenant_id = StrictCharField(max_length=64)
+    channel = serializers.ChoiceField(choices=ChatSession.Channel.choices, default=ChatSession.Channel.WEB_WIDGET)
+    customer_name = optional_text(200)
+    customer_email = StrictEmailField(max_length=254, required=False, allow_blank=True, allow_null=True)
+    metadata = MetadataInput(required=False, allow_null=True)
+    start_id = StrictUUIDField(required=False, allow_null=True)
+    previous = PreviousInput(required=False, allow_null=True)
+
+
+class SessionInput(serializers.Serializer):
+    """What every call about one session names. An id that is no UUID is simply an unknown one."""
+
+    session_id = StrictCharField(max_length=64)
+
+
+class MessageInput(SessionInput):
+    client_message_id = StrictUUIDField()
+    message = StrictCharField(allow_blank=True, trim_whitespace=False)
+
+
+class AgentMessageInput(serializers.Serializer):
+    client_message_id = StrictUUIDField()
+    body = StrictCharField(allow_blank=True, trim_whitespace=False)
+
+
+class HistoryInput(serializers.Serializer):
+    """Query parameters, which are strings."""
+
+    after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+    before = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50)

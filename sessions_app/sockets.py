@@ -1,0 +1,214 @@
+"""What visitors' and agents' sockets have in common: frames in, frames out, and an end for those that misbehave.
+
+A Channels consumer without what costs Channels its speed: no layer channel of its own (hub.py has one for the whole
+process) and no thread hop for each event. It reads frames one at a time; what it sends goes through a queue of its
+own, so that a slow reader holds up nobody else.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import Error as DatabaseError
+from msgspec import Struct
+
+from sessions_app import protocol
+from sessions_app.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
+from sessions_app.hub import hubs
+from sessions_app.serializers import encode
+
+logger = logging.getLogger(__name__)
+
+# A client that takes this much without a single frame of its own (a heartbeat is due every 30 s) does not read.
+MAX_UNHEARD_BYTES = 1024 * 1024
+CLOSE_TRY_AGAIN = 1013
+
+
+class Budget:
+    """Frames of one socket, each rate a bucket that refills evenly: (count, seconds)."""
+
+    def __init__(self, rates: tuple[tuple[int, int], ...]) -> None:
+        self._rates = rates
+        self._left = [float(count) for count, _ in rates]
+        self._at = asyncio.get_running_loop().time()
+
+    def take(self) -> int:
+        """How many ms to wait; 0 = the frame is within the budget."""
+        now = asyncio.get_running_loop().time()
+        elapsed, self._at = now - self._at, now
+        wait = 0.0
+        for index, (count, seconds) in enumerate(self._rates):
+            self._left[index] = min(count, self._left[index] + elapsed * count / seconds) - 1
+            if self._left[index] < 0:
+                wait = max(wait, -self._left[index] * seconds / count)
+        return round(wait * 1000)
+
+
+class FrameConsumer(AsyncConsumer):
+    """One socket. A subclass says which frames it knows, ``commands`` (type -> payload and handler), of which
+    ``hello`` is the first and the one that admits it."""
+
+    commands: ClassVar[dict[str, type[Struct]]]
+    handlers: ClassVar[dict[str, Callable[["FrameConsumer", Struct], Awaitable[None]]]]
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.scope = scope
+        self.hub = hubs.current()
+        self.is_admitted = False
+        self._send = send
+        self._outbox: deque[tuple[str, int]] = deque()
+        self._sender: asyncio.Task | None = None
+        self._held: list[tuple[str, str]] | None = None
+        self._is_closing = False
+        self._bad_frames = 0
+        self._unheard_bytes = 0
+        self._budget = Budget(settings.CHAT_FRAME_RATES)
+        await receive()  # websocket.connect
+        if not await self.may_connect():
+            await send({"type": "websocket.close"})
+            return
+        await send({"type": "websocket.accept"})
+        loop = asyncio.get_running_loop()
+        hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self._require_hello)
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                if not self._is_closing:
+                    await self._receive(message.get("text"))
+        finally:
+            self._is_closing = True
+            hello_timeout.cancel()
+            self.left()
+
+    # --- for subclasses -------------------------------------------------------------------------------------------
+
+    async def may_connect(self) -> bool:
+        """Before the handshake is answered; False refuses it."""
+        return True
+
+    def left(self) -> None:
+        """The socket is gone, for whatever reason short of a killed process. Must not wait for anything."""
+
+    def handle_event(self, name: str, text: str) -> None:
+        """One event of a group that this socket has joined; unknown ones are to be ignored."""
+        raise NotImplementedError
+
+    async def in_thread(self, function: Callable, *args, **kwargs):
+        """Runs a service or selector. On a thread of a pool, not on Channels' single one: a slow query must not
+        hold up the other sockets."""
+        return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+
+    def hold_events(self) -> None:
+        """From here on events wait: subscribe first, then read a snapshot, send it, release what came meanwhile."""
+        self._held = []
+
+    def release_events(self) -> None:
+        held, self._held = self._held or [], None
+        for name, text in held:
+            self.handle_event(name, text)
+
+    def send_frame(self, frame_type: str, payload: dict[str, object]) -> None:
+        self.send_text(encode({"type": frame_type, "payload": payload}))
+
+    def send_error(self, error: ChatError, command: Struct | None = None) -> None:
+        about = {
+            name: str(value)
+            for name in ("session_id", "client_message_id")
+            if (value := getattr(command, name, None)) is not None
+        }
+        self.send_frame("error", {**about, **error.payload()})
+
+    def close(self, code: int) -> None:
+        """After everything that was sent before. Nothing is read or sent any more."""
+        if not self._is_closing:
+            self._enqueue("", code)
+            self._is_closing = True
+
+    # --- in -------------------------------------------------------------------------------------------------------
+
+    def _require_hello(self) -> None:
+        if not self.is_admitted:
+            self.close(protocol.CLOSE_TIMEOUT)
+
+    async def _receive(self, text: str | None) -> None:
+        self._unheard_bytes = 0
+        if wait := self._budget.take():
+            self.send_error(RateLimited(wait))
+            self.close(protocol.CLOSE_TOO_FAST)
+            return
+        if text is not None and len(text.encode()) > settings.CHAT_MAX_FRAME_BYTES:
+            self.send_error(TooLarge("This frame is too large."))
+            self.close(protocol.CLOSE_TOO_LARGE)
+            return
+        command = None
+        try:
+            name, command = protocol.parse_frame(text or "", self.commands)
+            if not self.is_admitted and name != "hello":
+                raise Invalid("Say hello first.")
+            await self.handlers[name](self, command)
+        except protocol.ProtocolError as error:
+            self._strike(error)
+        except Invalid as error:
+            self.send_error(error, command)
+            if not self.is_admitted:
+                self._strike(None)
+        except ChatError as error:
+            self.send_error(error, command)
+        except DatabaseError:
+            logger.exception("the database failed a frame")
+            self.send_error(Unavailable(), command)
+            if not self.is_admitted:
+                self.close(CLOSE_TRY_AGAIN)
+        except Exception:  # noqa: BLE001 - a bug in one handler must not end the socket without a word
+            logger.exception("a frame failed")
+            self.send_error(Unavailable(), command)
+
+    def _strike(self, error: ChatError | None) -> None:
+        if error is not None:
+            self.send_error(error)
+        self._bad_frames += 1
+        if self._bad_frames >= settings.CHAT_MAX_BAD_FRAMES:
+            self.close(protocol.CLOSE_BAD_FRAMES)
+
+    # --- out ------------------------------------------------------------------------------------------------------
+
+    def deliver(self, name: str, text: str) -> None:
+        """From the hub."""
+        if self._is_closing:
+            return
+        if self._held is not None:
+            self._held.append((name, text))
+        else:
+            self.handle_event(name, text)
+
+    def send_text(self, text: str) -> None:
+        """Queues one finished frame."""
+        if self._is_closing:
+            return
+        self._unheard_bytes += len(text)
+        if self._unheard_bytes > MAX_UNHEARD_BYTES:
+            # What waits for it would never be read; the close frame may not be, either.
+            self._outbox.clear()
+            self.close(protocol.CLOSE_TIMEOUT)
+            return
+        self._enqueue(text, 0)
+
+    def _enqueue(self, text: str, close_code: int) -> None:
+        self._outbox.append((text, close_code))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._outbox:
+                text, close_code = self._outbox.popleft()
+                if close_code:
+                    await self._send({"type": "websocket.close", "code": close_code})
+                else:
+                    await self._send({"type": "websocket.send", "text": text})
+        except Exception as error:  # noqa: BLE001 - servers raise errors of their own for a socket that is gone
+            logger.debug("sending to a closed socket: %r", error)

@@ -1,0 +1,471 @@
+"""The visitor's socket: the contract of docs/protocol.md, and what it survives."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from sessions_app import presence, services
+from sessions_app.models import Message
+from sessions_app.services import VISITOR
+from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say, transitions
+from tests.sockets.conftest import in_db, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def tenant(transactional_db):
+    return make_tenant()
+
+
+@pytest.fixture
+def alice(tenant):
+    return make_agent("alice", [tenant])
+
+
+@pytest.fixture
+def vera(tenant):
+    return make_session(tenant, says="Hello")
+
+
+# --- hello --------------------------------------------------------------------------------------------------------
+
+
+async def test_hello_is_answered_with_everything(sockets, vera):
+    ready = await sockets.visitor(vera).hello(vera, page={"url": "https://shop.example/cart", "title": "Cart"})
+
+    assert set(ready) == {"session", "messages", "last_seq", "has_more", "resume", "server_time", "policy"}
+    assert [message["body"] for message in ready["messages"]] == ["Hello"]
+    assert (ready["last_seq"], ready["has_more"], ready["resume"]) == (1, False, "new")
+    assert ready["session"]["queue_position"] == 1
+    assert (await in_db(fresh, vera)).page_url == "https://shop.example/cart"
+
+
+@pytest.mark.parametrize(
+    ("payload", "resume", "count"),
+    [
+        ({"after_seq": 0}, "new", 3),
+        ({"after_seq": 0, "restored": True}, "resumed", 3),
+        ({"after_seq": 2, "restored": True}, "resumed", 1),
+        ({"after_seq": 3}, "resumed", 0),
+        ({"after_seq": 4}, "resync", 3),
+        ({"after_seq": -1}, "resync", 3),
+        ({"after_seq": 2**63}, "resync", 3),
+        ({"after_seq": None}, "resync", 3),
+    ],
+)
+async def test_PR18_the_answer_says_how_the_clients_position_was_met(sockets, vera, payload, resume, count):
+    for line in ("Two", "Three"):
+        await in_db(say, vera, line)
+    ready = await sockets.visitor(vera).hello(vera, **payload)
+
+    assert (ready["resume"], len(ready["messages"]), ready["last_seq"]) == (resume, count, 3)
+
+
+async def test_a_long_history_comes_in_pages(sockets, vera):
+    for number in range(2, 131):
+        await in_db(say, vera, f"Line {number}")
+    socket = sockets.visitor(vera)
+    ready = await socket.hello(vera, restored=True)
+    assert (len(ready["messages"]), ready["has_more"], ready["last_seq"]) == (100, True, 130)
+
+    await socket.send("chat.history", after_seq=100, limit=100)
+    rest = await socket.expect("chat.history")
+    assert [message["seq"] for message in rest["messages"]] == list(range(101, 131))
+    assert not rest["has_more"]
+
+    await socket.send("chat.history", before_seq=11, limit=5)
+    earlier = await socket.expect("chat.history")
+    assert [message["seq"] for message in earlier["messages"]] == [6, 7, 8, 9, 10]
+    assert earlier["has_more"]
+
+
+async def test_a_disconnected_session_is_reopened_and_says_so(sockets, vera):
+    await in_db(age, vera, minutes=10)
+    await in_db(services.sweep)
+    ready = await sockets.visitor(vera).hello(vera, restored=True)
+
+    assert ready["resume"] == "reopened"
+    assert ready["session"]["status"] == "queued"
+
+
+@pytest.mark.parametrize("how", ["wrong key", "unknown id", "no id", "another session's key"])
+async def test_AT01_whoever_does_not_prove_the_key_learns_nothing(sockets, tenant, vera, how):
+    other = await in_db(make_session, tenant)
+    path = {"unknown id": str(uuid4()), "no id": "1;drop"}.get(how, str(vera.session.session_id))
+    key = {"wrong key": "wrong", "another session's key": other.session_key}.get(how, vera.session_key)
+    socket = sockets.at(f"/ws/public/{path}")
+    assert await socket.connect()
+    await socket.send("hello", session_key=key, after_seq=0)
+
+    assert await socket.receive() == (
+        "error",
+        {"code": "session_not_found", "message": "There is no such chat session."},
+    )
+    assert await socket.expect_close() == 4401
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://other.example", "null", None, "http://shop.example", "https://shop.example.evil.example"]
+)
+async def test_AT02_other_websites_are_closed_with_4403(sockets, origin):
+    tenant = await in_db(make_tenant, "strict", allowed_origins=["https://shop.example"])
+    vera = await in_db(make_session, tenant)
+    socket = sockets.visitor(vera, origin=origin)
+    assert await socket.connect()
+    await socket.send("hello", session_key=vera.session_key, after_seq=0)
+    assert (await socket.expect("error"))["code"] == "origin_not_allowed"
+    assert await socket.expect_close() == 4403
+
+    allowed = sockets.visitor(vera, origin="https://shop.example")
+    assert (await allowed.hello(vera))["resume"] == "new"
+
+
+async def test_a_switched_off_tenant_is_closed_with_4403(sockets, tenant, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    tenant.is_active = False
+    await in_db(tenant.save)
+    await socket.send("ping")
+    assert await socket.expect_close() == 4403
+
+    again = sockets.visitor(vera)
+    assert await again.connect()
+    await again.send("hello", session_key=vera.session_key, after_seq=0)
+    assert await again.expect_close() == 4403
+
+
+async def test_a_session_that_is_over_is_closed_with_4410_and_the_reason(sockets, vera):
+    await in_db(services.end_session, vera.session.session_id, VISITOR)
+    socket = sockets.visitor(vera)
+    assert await socket.connect()
+    await socket.send("hello", session_key=vera.session_key, after_seq=0)
+    refusal = await socket.expect("error")
+
+    assert (refusal["code"], refusal["status"], refusal["reason"]) == ("session_over", "ended", "visitor")
+    assert await socket.expect_close() == 4410
+
+
+async def test_without_hello_the_socket_closes_with_4408(sockets, vera, settings):
+    settings.CHAT_HELLO_TIMEOUT_SECONDS = 0.05
+    socket = sockets.visitor(vera)
+    assert await socket.connect()
+    assert await socket.expect_close() == 4408
+
+
+async def test_PR16_nothing_works_before_hello_and_identity_never_switches(sockets, tenant, vera):
+    other = await in_db(make_session, tenant)
+    socket = sockets.visitor(vera)
+    assert await socket.connect()
+    for name, payload in (
+        ("ping", {}),
+        ("chat.end", {}),
+        ("chat.message.send", {"client_message_id": str(uuid4()), "body": "x"}),
+    ):
+        await socket.send(name, **payload)
+        assert (await socket.expect("error"))["code"] == "invalid"
+    await socket.send("hello", session_key=vera.session_key, after_seq=0)
+    await socket.expect("chat.session.ready")
+
+    await socket.send("hello", session_key=other.session_key, after_seq=0)
+    assert (await socket.expect("error"))["code"] == "invalid"
+    assert (await socket.say("Still me"))["session_id"] == str(vera.session.session_id)
+    assert await in_db(bodies, vera) == ["Hello", "Still me"]
+
+
+# --- talking ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_acknowledged_and_reaches_every_tab(sockets, vera):
+    one, two = sockets.visitor(vera), sockets.visitor(vera)
+    await one.hello(vera)
+    await two.hello(vera)
+    message = await one.say("My parcel is late")
+
+    assert (message["seq"], message["body"]) == (2, "My parcel is late")
+    assert (await two.expect("chat.message.new"))["message"] == message
+
+
+async def test_PR17_a_repeat_from_two_sockets_at_once_is_one_row(sockets, vera):
+    one, two = sockets.visitor(vera), sockets.visitor(vera)
+    await one.hello(vera)
+    await two.hello(vera)
+    id = str(uuid4())
+    for socket in (one, two):
+        await socket.send("chat.message.send", client_message_id=id, body="Once")
+    acks = [await socket.expect("chat.message.ack") for socket in (one, two)]
+
+    assert acks[0] == acks[1]
+    assert await in_db(bodies, vera) == ["Hello", "Once"]
+    await one.send("chat.message.send", client_message_id=id, body="Twice")
+    refusal = await one.expect("error")
+    assert (refusal["code"], refusal["client_message_id"]) == ("conflict", id)
+
+
+async def test_what_an_agent_does_arrives_without_asking(sockets, vera, alice):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    assert await socket.expect("chat.session.assigned") == {"agent_name": "Alice"}
+
+    await in_db(say, vera, "Hi Vera", agent=alice)
+    lines = [(await socket.expect("chat.message.new"))["message"] for _ in range(2)]
+    assert [(line["sender_type"], line["sender_name"], line["body"]) for line in lines] == [
+        ("system", "", "Alice joined the chat"),
+        ("agent", "Alice", "Hi Vera"),
+    ]
+
+    await in_db(services.return_to_queue, vera.session.session_id)
+    await socket.expect("chat.session.unassigned")
+
+
+async def test_everybody_in_the_queue_hears_the_new_position(sockets, tenant, vera, alice):
+    second = await in_db(make_session, tenant)
+    socket = sockets.visitor(second)
+    assert (await socket.hello(second))["session"]["queue_position"] is None
+    await socket.say("Me too")
+    assert await socket.expect("chat.session.queue") == {"position": 2}
+
+    await in_db(services.end_session, vera.session.session_id, VISITOR)
+    assert await socket.expect("chat.session.queue") == {"position": 1}
+
+
+async def test_ending_tells_every_tab_why_and_closes_it(sockets, vera):
+    one, two = sockets.visitor(vera), sockets.visitor(vera)
+    await one.hello(vera)
+    await two.hello(vera)
+    await one.send("chat.end")
+
+    for socket in (one, two):
+        assert await socket.expect("chat.session.ended") == {
+            "status": "ended",
+            "reason": "visitor",
+            "ended_by": "visitor",
+        }
+        assert await socket.expect_close() == 4410
+    assert await in_db(transitions, vera) == [("queued", "ended", "visitor")]
+
+
+async def test_a_sweep_is_told_at_once(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await in_db(age, vera, minutes=30, only=("last_activity_at",))
+    await in_db(services.sweep)
+
+    assert (await socket.expect("chat.session.ended"))["reason"] == "idle"
+    assert await socket.expect_close() == 4410
+
+
+async def test_a_message_to_a_session_whose_time_is_over_is_refused(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await in_db(age, vera, minutes=30, only=("last_activity_at",))
+    id = str(uuid4())
+    await socket.send("chat.message.send", client_message_id=id, body="Too late")
+    await socket.expect("chat.session.ended")
+
+    assert await socket.expect_close() == 4410
+    assert await in_db(bodies, vera) == ["Hello"]
+
+
+async def test_pong_carries_what_a_lost_doorbell_would_have_told(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("ping", visible=True, active=True, last_seq=1)
+    pong = await socket.expect("pong")
+
+    assert (pong["last_seq"], pong["status"], set(pong)) == (1, "queued", {"last_seq", "status", "server_time"})
+
+
+async def test_a_page_view_moves_the_visitor(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("page.view", url="https://shop.example/pay", title="Pay", referrer="")
+
+    await until(lambda: fresh(vera).page_url == "https://shop.example/pay")
+
+
+async def test_reading_is_told_to_both_sides(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("chat.read", seq=1)
+
+    assert await socket.expect("chat.read") == {"session_id": str(vera.session.session_id), "by": "visitor", "seq": 1}
+
+
+async def test_a_visitor_never_hears_of_another_session(sockets, tenant, vera):
+    other = await in_db(make_session, tenant)
+    socket = sockets.visitor(other)
+    await socket.hello(other)
+    await in_db(say, vera, "Private")
+    await in_db(services.end_session, vera.session.session_id, VISITOR)
+
+    assert await socket.is_silent()
+
+
+# --- coming and going ---------------------------------------------------------------------------------------------
+
+
+async def test_the_oldest_of_too_many_sockets_goes(sockets, vera, settings):
+    settings.CHAT_MAX_SOCKETS_PER_SESSION = 2
+    tabs = [sockets.visitor(vera) for _ in range(3)]
+    for tab in tabs:
+        await tab.hello(vera)
+
+    assert await tabs[0].expect_close() == 4409
+    await tabs[2].say("We are still here")
+    assert (await tabs[1].expect("chat.message.new"))["message"]["body"] == "We are still here"
+
+
+async def test_leaving_is_seen_and_closing_one_of_two_tabs_is_not_leaving(sockets, vera, monkeypatch):
+    monkeypatch.setattr(presence, "LEAVE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "ANSWER_SECONDS", 0.05)
+    one, two = sockets.visitor(vera), sockets.visitor(vera)
+    await one.hello(vera)
+    await two.hello(vera)
+    await in_db(age, vera, seconds=3)
+    await one.disconnect()
+    await two.send("ping")
+    await two.expect("pong")
+    assert (await in_db(fresh, vera)).left_at is None
+
+    await in_db(age, vera, seconds=3)
+    await two.disconnect()
+    await until(lambda: fresh(vera).left_at is not None)
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------
+
+BAD_FRAMES = [
+    "",
+    "   ",
+    "not json",
+    "\ufeff{}",
+    '{"type": "ping"',
+    "[]",
+    "5",
+    "true",
+    "null",
+    '"x"',
+    "[" * 3000,
+    '{"type": "ping", "payload": ' + "[" * 3000 + "]" * 3000 + "}",
+    '{"type": "chat.read", "payload": {"seq": ' + "9" * 5000 + "}}",
+    '{"type": "chat.read", "payload": {"seq": 1e999}}',
+    '{"type": "chat.read", "payload": {"seq": NaN}}',
+    '{"type": "chat.read", "payload": {"seq": true}}',
+    '{"type": "chat.read", "payload": {"seq": "1"}}',
+    '{"type": "chat.read", "payload": {"seq": {"$ne": 1}}}',
+    '{"type": "chat.read", "payload": {"seq": -1}}',
+    '{"type": "chat.read", "payload": {}}',
+    '{"type": "chat.read", "payload": null}',
+    '{"type": "chat.typing", "payload": {"is_typing": 1}}',
+    '{"type": "chat.message.send", "payload": {"body": "x"}}',
+    '{"type": "chat.message.send", "payload": {"client_message_id": "x", "body": "x"}}',
+    '{"type": "page.view", "payload": {"url": 5}}',
+    '{"type": "page.view", "payload": {"url": "' + "x" * 2001 + '"}}',
+    '{"type": "chat.history", "payload": {"limit": 100000}}',
+    '{"type": 1}',
+    '{"type": null}',
+    '{"type": []}',
+    '{"type": "__init__"}',
+    '{"type": "disconnect"}',
+    '{"type": "websocket.disconnect"}',
+    '{"type": "chat_message"}',
+    '{"type": "hub.frames"}',
+    '{"type": "base"}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("frame", BAD_FRAMES)
+async def test_PR01_PR07_bad_frames_get_one_constant_error_and_the_socket_lives(sockets, vera, frame):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send_raw(frame)
+    name, payload = await socket.receive()
+
+    assert name == "error"
+    assert (payload["code"], payload["message"]) == ("invalid", "This frame is not valid.")
+    assert (await socket.say("Still here"))["seq"] == 2
+
+
+async def test_PR02_binary_frames_are_bad_frames(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    for data in (b"\x00\x01", b"", json.dumps({"type": "ping"}).encode()):
+        await socket.send_raw(data=data)
+        assert (await socket.expect("error"))["code"] == "invalid"
+    assert (await socket.say("Still here"))["seq"] == 2
+
+
+async def test_PR05_of_a_key_that_stands_twice_the_last_counts_and_no_rule_is_bypassed(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    id = str(uuid4())
+    await socket.send_raw(
+        '{"type": "ping", "type": "chat.message.send", "payload": {"client_message_id": "%s", "body": "ok", "body": " "}}'
+        % id
+    )
+    refusal = await socket.expect("error")
+    assert (refusal["code"], refusal["client_message_id"]) == ("invalid", id)
+    assert await in_db(bodies, vera) == ["Hello"]
+
+
+@pytest.mark.parametrize("body", ["", "  ", "\u200b", "x" * 4001, "a\x00b"])
+async def test_PR08_PR09_bad_text_is_refused_with_a_reason(sockets, vera, body):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    id = str(uuid4())
+    await socket.send("chat.message.send", client_message_id=id, body=body)
+    refusal = await socket.expect("error")
+
+    assert (refusal["code"], refusal["client_message_id"]) == ("invalid", id)
+    assert "message" in refusal["message"].lower()
+    assert await in_db(Message.objects.count) == 1
+
+
+async def test_after_ten_bad_frames_the_socket_closes_with_4400(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    for _ in range(10):
+        await socket.send_raw("{}")
+    assert await socket.expect_close() == 4400
+
+
+async def test_PR14_a_frame_over_16_kilobytes_closes_with_4413(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("chat.message.send", client_message_id=str(uuid4()), body="x" * 17_000)
+
+    assert (await socket.expect("error"))["code"] == "too_large"
+    assert await socket.expect_close() == 4413
+
+
+async def test_TR13_too_many_frames_close_with_4429(sockets, vera, settings):
+    settings.CHAT_FRAME_RATES = ((20, 10),)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    for _ in range(30):
+        await socket.send("chat.typing", is_typing=True)
+    refusal = await socket.expect("error")
+
+    assert refusal["code"] == "rate_limited"
+    assert refusal["retry_after_ms"] > 0
+    assert await socket.expect_close() == 4429
+
+
+async def test_too_many_messages_are_refused_and_the_socket_lives(sockets, vera, settings):
+    settings.CHAT_MESSAGE_RATES = ((2, 60),)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.say("One")
+    await socket.say("Two")
+    id = str(uuid4())
+    await socket.send("chat.message.send", client_message_id=id, body="Three")
+    refusal = await socket.expect("error")
+
+    assert (refusal["code"], refusal["client_message_id"]) == ("rate_limited", id)
+    assert 0 < refusal["retry_after_ms"] <= 60_000
+    await socket.send("ping")
+    await socket.expect("pong")
