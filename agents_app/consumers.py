@@ -1,0 +1,218 @@
+"""The console's socket, /ws/agent/."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from agents_app import protocol, selectors, services
+from agents_app.selectors import Rights
+from sessions_app import events, origins
+from sessions_app import selectors as chats
+from sessions_app import services as chat_services
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import ChatSession, Party
+from sessions_app.protocol import CLOSE_NOT_FOUND, clean_text
+from sessions_app.serializers import timestamp
+from sessions_app.services import Post
+from sessions_app.sockets import FrameConsumer
+from sessions_app.writer import writers
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_LIMIT = 100
+HEARTBEAT_INTERVAL_MS = 30_000
+DISCONNECT_TIMEOUT_MS = 120_000
+# Rights are asked for again this often, whether anybody rang or not: a deactivated agent is out within 30 s.
+RIGHTS_SECONDS = 15.0
+
+TO_THE_CLIENT = {
+    events.MESSAGE_NEW,
+    events.SESSION_CHANGED,
+    events.SESSION_PRESENCE,
+    events.TYPING,
+    events.READ,
+}
+
+
+class AgentConsumer(FrameConsumer):
+    async def __call__(self, scope, receive, send) -> None:
+        self.rights: Rights | None = None
+        self.opened: UUID | None = None
+        self._watch: asyncio.Task | None = None
+        await super().__call__(scope, receive, send)
+
+    async def may_connect(self) -> bool:
+        """Browsers send the login cookie with a socket that any page opens: only pages of ours may."""
+        if not origins.is_own(origins.header(self.scope, b"origin"), origins.header(self.scope, b"host")):
+            return False
+        self.rights = await self.in_thread(selectors.rights, self.scope["user"].pk)
+        return self.rights is not None
+
+    def left(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for group in self._groups(self.rights):
+            self.hub.leave(self, group)
+        self._close_chat()
+
+    def handle_event(self, name: str, text: str) -> None:
+        if name in TO_THE_CLIENT:
+            self.send_text(text)
+        elif name == events.RIGHTS_CHANGED:
+            asyncio.create_task(self._refresh_rights())  # noqa: RUF006 - ends by itself, and the socket outlives it
+
+    @staticmethod
+    def _groups(rights: Rights) -> set[str]:
+        return {events.agent_group(rights.user_id), *map(events.tenant_group, rights.tenant_ids)}
+
+    async def _keep_rights_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(RIGHTS_SECONDS)
+            try:
+                await self._refresh_rights()
+            except Exception:  # noqa: BLE001 - a database that fails now is asked again in a moment
+                logger.warning("rights were not refreshed", exc_info=True)
+
+    async def _refresh_rights(self) -> None:
+        """Joins and leaves the groups that the agent's tenants have come to; closes when none are left to check."""
+        fresh = await self.in_thread(selectors.rights, self.rights.user_id)
+        before, self.rights = self.rights, fresh or self.rights
+        if fresh is None:
+            self.close(CLOSE_NOT_FOUND)
+            return
+        for group in self._groups(before) - self._groups(fresh):
+            self.hub.leave(self, group)
+        for group in self._groups(fresh) - self._groups(before):
+            await self.hub.join(self, group)
+        if fresh.tenant_ids != before.tenant_ids:
+            self.send_frame("agent.ready", await self.in_thread(self._snapshot))
+
+    async def hello(self, command: protocol.Hello) -> None:
+        """May be said again: recovery is the start-up path."""
+        self.hold_events()
+        try:
+            for group in self._groups(self.rights):
+                await self.hub.join(self, group)
+            snapshot = await self.in_thread(self._snapshot)
+            self.is_admitted = True
+            self.send_frame("agent.ready", snapshot)
+        finally:
+            self.release_events()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_rights_fresh())
+
+    def _snapshot(self) -> dict[str, object]:
+        services.stamp_consoles([self.rights.user_id])
+        return {
+            "agent": {"id": self.rights.user_id, "name": self.rights.name},
+            "sessions": chats.summaries(selectors.console_sessions(self.rights)),
+            "server_time": timestamp(chats.database_now()),
+            "policy": {
+                "heartbeat_interval_ms": HEARTBEAT_INTERVAL_MS,
+                "disconnect_timeout_ms": DISCONNECT_TIMEOUT_MS,
+            },
+        }
+
+    async def ping(self, command: protocol.Ping) -> None:
+        self.send_frame("pong", await self.in_thread(self._beat))
+
+    def _beat(self) -> dict[str, object]:
+        """The short form of the snapshot: a console whose view differs has missed a doorbell."""
+        services.stamp_consoles([self.rights.user_id])
+        sessions = [
+            {
+                "session_id": str(session.session_id),
+                "status": session.status,
+                "assigned_to_id": session.assigned_to_id,
+                "last_seq": session.last_seq,
+            }
+            for session in selectors.console_sessions(self.rights)
+        ]
+        return {"sessions": sessions, "server_time": timestamp(chats.database_now())}
+
+    async def open_chat(self, command: protocol.OpenChat) -> None:
+        await self.in_thread(self._session, command.session_id)
+        self._close_chat()
+        self.opened = command.session_id
+        self.hold_events()
+        try:
+            await self.hub.join(self, events.watch_group(command.session_id))
+            self.send_frame("chat.session.ready", await self.in_thread(self._open, command))
+        finally:
+            self.release_events()
+
+    def _close_chat(self) -> None:
+        if self.opened is not None:
+            self.hub.leave(self, events.watch_group(self.opened))
+            self.opened = None
+
+    def _session(self, session_id: UUID) -> ChatSession:
+        session = selectors.visible_sessions(self.rights).filter(session_id=session_id).first()
+        if session is None:
+            raise SessionNotFound
+        return session
+
+    def _open(self, command: protocol.OpenChat) -> dict[str, object]:
+        session = self._session(command.session_id)
+        after = command.after_seq
+        is_known = after is not None and 0 <= after <= session.last_seq
+        page = chats.transcript(session, after=after if is_known else 0, limit=SNAPSHOT_LIMIT)
+        [summary] = chats.summaries([session])
+        return {"session": summary, **page, "resume": "resumed" if is_known else "resync"}
+
+    async def send_message(self, command: protocol.SendMessage) -> None:
+        body = clean_text(command.body)
+        post = Post(command.session_id, command.client_message_id, body, self.rights.actor)
+        posted = await writers.current().post(post)
+        payload = {
+            "session_id": str(command.session_id),
+            "client_message_id": str(command.client_message_id),
+            "message": posted.message,
+        }
+        self.send_frame("chat.message.ack", payload)
+
+    async def typing(self, command: protocol.Typing) -> None:
+        await self.in_thread(self._typing, command)
+
+    def _typing(self, command: protocol.Typing) -> None:
+        session = self._session(command.session_id)
+        if session.assigned_to_id == self.rights.user_id:
+            groups = (events.visitor_group(session.session_id), events.watch_group(session.session_id))
+            typing = events.typing(groups, session.session_id, Party.AGENT, self.rights.name, command.is_typing)
+            events.publish([typing])
+
+    async def read(self, command: protocol.Read) -> None:
+        await self.in_thread(self._read, command)
+
+    def _read(self, command: protocol.Read) -> None:
+        """Read is what the agent who answers has read, not whoever looks in."""
+        session = self._session(command.session_id)
+        if session.assigned_to_id == self.rights.user_id:
+            chat_services.mark_read(session.session_id, Party.AGENT, command.seq)
+
+    async def history(self, command: protocol.History) -> None:
+        self.send_frame("chat.history", await self.in_thread(self._history, command))
+
+    def _history(self, command: protocol.History) -> dict[str, object]:
+        session = self._session(command.session_id)
+        page = chats.transcript(session, after=command.after_seq, before=command.before_seq, limit=command.limit)
+        return {"session_id": str(session.session_id), **page}
+
+    commands = {
+        "hello": protocol.Hello,
+        "ping": protocol.Ping,
+        "chat.open": protocol.OpenChat,
+        "chat.message.send": protocol.SendMessage,
+        "chat.typing": protocol.Typing,
+        "chat.read": protocol.Read,
+        "chat.history": protocol.History,
+    }
+    handlers = {
+        "hello": hello,
+        "ping": ping,
+        "chat.open": open_chat,
+        "chat.message.send": send_message,
+        "chat.typing": typing,
+        "chat.read": read,
+        "chat.history": history,
+    }

@@ -1,0 +1,38 @@
+"""The console's pages. They are shells: what they show comes over the socket and the REST API."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from agents_app import selectors
+
+
+class ConsoleLoginView(LoginView):
+    template_name = "agents_app/login.html"
+    redirect_authenticated_user = True
+
+
+@require_safe
+@never_cache
+@login_required
+@ensure_csrf_cookie
+def console(request: HttpRequest, session_id: UUID | None = None) -> HttpResponse:
+    """The console, for `/agent/` and for each chat's own address; 403 for a user who is no agent."""
+    rights = selectors.rights(request.user.pk)
+    if rights is None:
+        # Not a redirect to the login page: that sends whoever is logged in back here.
+        return render(request, "agents_app/no_access.html", status=403)
+    config = {
+        "agent_id": rights.user_id,
+        "base": resolve_url(settings.LOGIN_REDIRECT_URL),
+        "login": resolve_url(settings.LOGIN_URL),
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+    }
+    return render(request, "agents_app/console.html", {"agent_name": rights.name, "config": config})

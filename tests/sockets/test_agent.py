@@ -1,0 +1,248 @@
+"""The console's socket: who may have one, what it hears, and that its view equals a fresh fetch."""
+
+from uuid import uuid4
+
+import pytest
+
+from agents_app import consumers
+from sessions_app import services
+from sessions_app.services import VISITOR
+from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
+from tests.sockets.conftest import in_db
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def tenant(transactional_db):
+    return make_tenant()
+
+
+@pytest.fixture
+def alice(tenant):
+    return make_agent("alice", [tenant])
+
+
+@pytest.fixture
+def bob(tenant):
+    return make_agent("bob", [tenant])
+
+
+@pytest.fixture
+def charlie(transactional_db):
+    return make_agent("charlie", [make_tenant("other-tenant")])
+
+
+@pytest.fixture
+def vera(tenant):
+    return make_session(tenant, says="Hello", metadata={"page_url": "https://shop.example/cart"})
+
+
+def id_of(started) -> str:
+    return str(started.session.session_id)
+
+
+# --- who may ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", None, "http://testserver.evil.example"])
+async def test_AT03_a_foreign_page_is_refused_before_the_handshake(sockets, alice, origin):
+    assert not await (await sockets.agent(alice, origin=origin)).connect()
+
+
+async def test_without_a_login_or_a_profile_the_handshake_is_refused(sockets, alice):
+    assert not await sockets.at("/ws/agent/").connect()
+    assert not await (await sockets.agent(alice, cookie="forged")).connect()
+    socket = await sockets.agent(alice)
+    await in_db(alice.delete)
+    assert not await socket.connect()
+
+
+async def test_AT05_a_deactivated_agent_is_out_at_once(sockets, alice):
+    socket, _ = await sockets.console(alice)
+    alice.user.is_active = False
+    await in_db(alice.user.save)
+
+    assert await socket.expect_close() == 4401
+
+
+async def test_AT05_a_deactivated_agent_is_out_even_if_nobody_rings(sockets, alice, monkeypatch):
+    monkeypatch.setattr(consumers, "RIGHTS_SECONDS", 0.05)
+    socket, _ = await sockets.console(alice)
+    await in_db(type(alice.user).objects.filter(pk=alice.user_id).update, is_active=False)
+
+    assert await socket.expect_close() == 4401
+
+
+async def test_a_tenant_taken_away_takes_its_chats_along(sockets, alice, tenant, vera):
+    socket, ready = await sockets.console(alice)
+    assert len(ready["sessions"]) == 1
+    await in_db(alice.tenants.remove, tenant)
+
+    assert (await socket.expect("agent.ready"))["sessions"] == []
+    await in_db(say, vera, "Do not tell Alice")
+    assert await socket.is_silent()
+
+
+@pytest.mark.parametrize(
+    ("frame", "payload"),
+    [
+        ("chat.open", {"after_seq": 0}),
+        ("chat.message.send", {"body": "x", "client_message_id": str(uuid4())}),
+        ("chat.typing", {"is_typing": True}),
+        ("chat.read", {"seq": 1}),
+        ("chat.history", {"after_seq": 0}),
+    ],
+)
+async def test_AT04_another_tenants_session_is_unknown_to_every_frame(sockets, charlie, vera, frame, payload):
+    socket, ready = await sockets.console(charlie)
+    assert ready["sessions"] == []
+    await socket.send(frame, session_id=id_of(vera), **payload)
+    refusal = await socket.expect("error")
+
+    assert (refusal["code"], refusal["session_id"]) == ("session_not_found", id_of(vera))
+    assert await in_db(bodies, vera) == ["Hello"]
+
+
+# --- what it shows ------------------------------------------------------------------------------------------------
+
+
+async def test_ready_shows_who_waits_and_what_is_mine(sockets, alice, bob, tenant, vera):
+    await in_db(make_session, tenant)  # has not written
+    mine = await in_db(make_session, tenant, says="Mine", agent=alice)
+    await in_db(make_session, tenant, says="Bob's", agent=bob)
+    gone = await in_db(make_session, tenant, says="Gone")
+    await in_db(age, gone, seconds=151, only=("last_seen_at",))
+    _, ready = await sockets.console(alice)
+
+    assert [session["session_id"] for session in ready["sessions"]] == [id_of(vera), id_of(mine)]
+    waiting = ready["sessions"][0]
+    assert (waiting["presence"], waiting["page_url"]) == ("online", "https://shop.example/cart")
+    assert waiting["last_message"]["body"] == "Hello"
+    assert ready["agent"] == {"id": alice.user_id, "name": "Alice"}
+
+
+async def test_a_visitor_who_writes_appears_and_one_who_only_looks_does_not(sockets, alice, tenant):
+    socket, _ = await sockets.console(alice)
+    session = await in_db(make_session, tenant)
+    assert await socket.is_silent()
+    await in_db(say, session, "Hello")
+
+    changed = await socket.expect("session.changed")
+    assert changed["session"]["session_id"] == id_of(session)
+    assert changed["session"]["waiting_since"]
+    assert (await socket.expect("chat.message.new"))["message"]["body"] == "Hello"
+
+
+async def test_visitor_and_agent_talk(sockets, alice, vera):
+    console, _ = await sockets.console(alice)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    assert (await console.expect("session.changed"))["session"]["assigned_to_id"] == alice.user_id
+    await widget.expect("chat.session.assigned")
+
+    await console.send("chat.typing", session_id=id_of(vera), is_typing=True)
+    typing = await widget.expect("chat.typing")
+    assert (typing["sender_type"], typing["sender_name"], typing["is_typing"]) == ("agent", "Alice", True)
+    answer = await console.say("Hi Vera", session_id=id_of(vera))
+    seen = [(await widget.expect("chat.message.new"))["message"] for _ in range(2)]
+    assert seen[-1] == answer
+
+    await widget.send("chat.typing", is_typing=True)
+    assert (await console.expect("chat.typing"))["sender_type"] == "visitor"
+    question = await widget.say("Where is my parcel?")
+    heard = await console.expect("chat.message.new")
+    while heard["message"] != question:
+        heard = await console.expect("chat.message.new")
+    await console.send("chat.read", session_id=id_of(vera), seq=question["seq"])
+    assert (await widget.expect("chat.read"))["by"] == "agent"
+
+
+async def test_an_agent_cannot_speak_before_accepting_nor_for_a_colleague(sockets, alice, bob, vera):
+    console, _ = await sockets.console(bob)
+    id = str(uuid4())
+    await console.send("chat.message.send", session_id=id_of(vera), client_message_id=id, body="Hi")
+    refusal = await console.expect("error")
+    assert (refusal["code"], refusal["client_message_id"], refusal["session_id"]) == ("invalid", id, id_of(vera))
+
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    await console.send("chat.message.send", session_id=id_of(vera), client_message_id=id, body="Hi")
+    refusal = await console.expect("error")
+    assert (refusal["code"], refusal["agent_name"]) == ("taken", "Alice")
+    assert await in_db(bodies, vera) == ["Hello"]
+
+
+async def test_opening_a_chat_shows_its_transcript_and_follows_it(sockets, alice, bob, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    console, _ = await sockets.console(bob)
+    await console.send("chat.open", session_id=id_of(vera), after_seq=0)
+    opened = await console.expect("chat.session.ready")
+    assert [message["seq"] for message in opened["messages"]] == [1, 2]
+    assert opened["session"]["agent_name"] == "Alice"
+
+    await in_db(say, vera, "Are you there?")
+    assert (await console.expect("chat.message.new"))["message"]["seq"] == 3
+
+
+async def test_pong_tells_of_what_a_lost_doorbell_did_not(sockets, alice, vera):
+    console, _ = await sockets.console(alice)
+    await console.send("ping")
+    assert (await console.expect("pong"))["sessions"] == [
+        {"session_id": id_of(vera), "status": "queued", "assigned_to_id": None, "last_seq": 1}
+    ]
+
+
+async def test_a_closed_chat_leaves_the_list_and_says_why(sockets, alice, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    console, _ = await sockets.console(alice)
+    await in_db(age, vera, minutes=5)
+    await in_db(services.sweep)
+
+    session = (await console.expect("session.changed"))["session"]
+    assert (session["status"], session["reason"], session["stage"]) == ("abandoned", "disconnected", "missed")
+    assert (await console.expect("chat.message.new"))["message"]["body"] == "The visitor left the chat"
+    await console.send("hello")
+    assert (await console.expect("agent.ready"))["sessions"] == []
+
+
+VERBS = {
+    "a message": lambda s, a: say(s, "One more"),
+    "accept": lambda s, a: services.accept_session(s.session.session_id, actor(a)),
+    "answer": lambda s, a: (VERBS["accept"](s, a), say(s, "Hi", agent=a)),
+    "return to queue": lambda s, a: (VERBS["accept"](s, a), services.return_to_queue(s.session.session_id)),
+    "end": lambda s, a: services.end_session(s.session.session_id, VISITOR),
+    "abandon": lambda s, a: (age(s, minutes=6), services.sweep()),
+    "reopen": lambda s, a: (VERBS["abandon"](s, a), services.restore_session(s.session.session_id, is_page_load=True)),
+    "reopen to the agent": lambda s, a: (VERBS["accept"](s, a), VERBS["reopen"](s, a)),
+    "page": lambda s, a: services.record_page(s.session.session_id, url="https://shop.example/pay", title="Pay"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, verb):
+    console, stale = await sockets.console(alice)
+    view = {session["session_id"]: session for session in stale["sessions"]}
+    await console.send("chat.open", session_id=id_of(vera), after_seq=0)
+    seqs = {message["seq"]: message for message in (await console.expect("chat.session.ready"))["messages"]}
+    await in_db(VERBS[verb], vera, alice)
+    await console.send("chat.open", session_id=id_of(vera), after_seq=0)  # everything before it has been heard
+    fresh_chat = await console.expect("chat.session.ready")
+    for name, payload in console.kept:
+        if name == "session.changed":
+            view[payload["session"]["session_id"]] = payload["session"]
+        elif name == "chat.message.new":
+            seqs[payload["message"]["seq"]] = payload["message"]
+    await console.send("hello")
+    fresh_view = {session["session_id"]: session for session in (await console.expect("agent.ready"))["sessions"]}
+
+    def essence(session):
+        return {
+            name: session[name] for name in ("status", "assigned_to_id", "agent_name", "reason", "stage", "page_url")
+        }
+
+    assert [seqs[seq] for seq in sorted(seqs)] == fresh_chat["messages"]
+    assert essence(view[id_of(vera)]) == essence(fresh_chat["session"])
+    for session_id, session in fresh_view.items():
+        assert essence(view[session_id]) == essence(session)
+    assert (await in_db(fresh, vera)).last_seq == max(seqs)
