@@ -95,7 +95,7 @@ def test_only_the_hub_touches_the_channel_layer(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_settings_read_the_environment(path):
-    reads = [text for text in re.findall(r"os\.(?:environ\b[^\n]*|getenv)", path.read_text())]
+    reads = re.findall(r"os\.(?:environ\b[^\n]*|getenv)", path.read_text())
     reads = [text for text in reads if 'setdefault("DJANGO_SETTINGS_MODULE"' not in text]
     assert not reads or name_of(path) in {"chatcenter/settings.py", "chatcenter/embedded.py"}
 

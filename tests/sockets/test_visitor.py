@@ -403,10 +403,8 @@ async def test_PR05_of_a_key_that_stands_twice_the_last_counts_and_no_rule_is_by
     socket = sockets.visitor(vera)
     await socket.hello(vera)
     id = str(uuid4())
-    await socket.send_raw(
-        '{"type": "ping", "type": "chat.message.send", "payload": {"client_message_id": "%s", "body": "ok", "body": " "}}'
-        % id
-    )
+    payload = f'{{"client_message_id": "{id}", "body": "ok", "body": " "}}'
+    await socket.send_raw(f'{{"type": "ping", "type": "chat.message.send", "payload": {payload}}}')
     refusal = await socket.expect("error")
     assert (refusal["code"], refusal["client_message_id"]) == ("invalid", id)
     assert await in_db(bodies, vera) == ["Hello"]
