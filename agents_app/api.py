@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents_app import selectors
+from agents_app import services as agent_services
 from agents_app.selectors import HISTORY_PAGE, Rights
 from sessions_app import protocol, services
 from sessions_app import selectors as chats
@@ -21,12 +22,14 @@ from sessions_app.writer import write_one
 
 
 class IsAgent(BasePermission):
-    """Loads the rights afresh for every request."""
+    """Loads the rights afresh for every request. Whoever acts is there, with or without a console."""
 
     message = "You are not an agent."
 
     def has_permission(self, request: Request, view: "AgentView") -> bool:
         view.rights = selectors.rights(request.user.pk)
+        if view.rights is not None and request.method == "POST":
+            agent_services.stamp_consoles([view.rights.user_id])
         return view.rights is not None
 
 

@@ -65,13 +65,15 @@ class AgentConsumer(FrameConsumer):
     def _groups(rights: Rights) -> set[str]:
         return {events.agent_group(rights.user_id), *map(events.tenant_group, rights.tenant_ids)}
 
-    async def _keep_rights_fresh(self) -> None:
+    async def _look_after_console(self) -> None:
+        """An open socket is an open console, even when a throttled tab sends no beat."""
         while True:
             await asyncio.sleep(RIGHTS_SECONDS)
             try:
                 await self._refresh_rights()
+                await self.in_thread(services.stamp_consoles, [self.rights.user_id])
             except Exception:  # noqa: BLE001 - a database that fails now is asked again in a moment
-                logger.warning("rights were not refreshed", exc_info=True)
+                logger.warning("a console was not looked after", exc_info=True)
 
     async def _refresh_rights(self) -> None:
         """Joins and leaves the groups that the agent's tenants have come to; closes when none are left to check."""
@@ -99,7 +101,7 @@ class AgentConsumer(FrameConsumer):
         finally:
             self.release_events()
         if self._watch is None:
-            self._watch = asyncio.create_task(self._keep_rights_fresh())
+            self._watch = asyncio.create_task(self._look_after_console())
 
     def _snapshot(self) -> dict[str, object]:
         services.stamp_consoles([self.rights.user_id])

@@ -1,6 +1,7 @@
 """Who is an agent, who is there, and which chats a console shows."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -90,6 +91,13 @@ def find_sessions(
             Q(customer_name__icontains=q) | Q(customer_email__icontains=q) | Q(conversation_id__icontains=q)
         )
     return sessions
+
+
+def chats_waiting_for_absent_agents() -> list[tuple[UUID, int]]:
+    """(session_id, user id) of the chats whose visitor waits while the agent's console is gone."""
+    waiting = ChatSession.objects.filter(status=Status.ACTIVE, waiting_since__isnull=False)
+    absent = waiting.exclude(assigned_to__agent__last_seen_at__gt=Now() - CONSOLE_TTL)
+    return list(absent.order_by("waiting_since").values_list("session_id", "assigned_to_id"))
 
 
 def counts(rights: Rights) -> dict[str, int]:

@@ -19,4 +19,9 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 240},
     },
+    "release-chats-of-absent-agents": {
+        "task": "agents_app.tasks.release_chats_of_absent_agents",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
 }

@@ -41,7 +41,7 @@ class Reason(models.TextChoices):
 
     STARTED = "started"
     ACCEPTED = "accepted"
-    REQUEUED = "requeued"
+    AGENT_GONE = "agent_gone"
     REOPENED = "reopened"
     VISITOR = "visitor"
     AGENT = "agent"

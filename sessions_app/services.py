@@ -332,16 +332,18 @@ def accept_session(work: Work, session_id: UUID, agent: Actor) -> ChatSession:
 
 
 @verb
-def return_to_queue(work: Work, session_id: UUID, actor: Actor = SYSTEM) -> ChatSession:
-    """An active session goes back to its old place in the queue. Raises SessionNotFound, SessionOver."""
-    session = work.lock(session_id, agent=actor if actor.type == Party.AGENT else None)
-    if not session.is_open:
-        raise _over(session)
-    if session.status == Status.ACTIVE:
-        text = f"{agent_name(session.assigned_to)} left the chat"
-        session.assigned_to = None
-        work.move(session, Status.QUEUED, Reason.REQUEUED, actor, text)
-    return session
+def return_to_queue(work: Work, session_id: UUID, *, agent_id: int) -> bool:
+    """Takes a chat that waits for an answer back from an agent who is gone, to its old place in the queue.
+
+    False, and nothing happens, if the agent has answered, or no longer has it. Raises SessionNotFound.
+    """
+    session = work.lock(session_id)
+    if session.assigned_to_id != agent_id or session.status != Status.ACTIVE or session.waiting_since is None:
+        return False
+    text = f"{agent_name(session.assigned_to)} left the chat"
+    session.assigned_to = None
+    work.move(session, Status.QUEUED, Reason.AGENT_GONE, SYSTEM, text)
+    return True
 
 
 @verb

@@ -1,10 +1,14 @@
 """The verbs, on the real database."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
+from agents_app import tasks
+from agents_app.models import Agent
 from sessions_app import services
 from sessions_app.errors import Conflict, Invalid, SessionNotFound, SessionOver, Taken
 from sessions_app.models import TRANSITIONS, ChatSession, Message, Party, SessionEvent, Status
@@ -185,13 +189,6 @@ def test_an_answer_clears_the_wait_and_the_next_message_starts_it_again(tenant, 
 
 # --- transitions --------------------------------------------------------------------------------------------------
 
-MOVES = {
-    (Status.QUEUED, Status.ACTIVE): lambda s, alice: services.accept_session(s.session.session_id, actor(alice)),
-    (Status.QUEUED, Status.ENDED): lambda s, alice: services.end_session(s.session.session_id, VISITOR),
-    (Status.ACTIVE, Status.QUEUED): lambda s, alice: services.return_to_queue(s.session.session_id),
-    (Status.ACTIVE, Status.ENDED): lambda s, alice: end_as_agent(s, alice),
-}
-
 
 @pytest.mark.parametrize("origin", Status)
 @pytest.mark.parametrize("target", Status)
@@ -280,16 +277,49 @@ def test_an_agent_does_not_end_a_colleagues_chat(tenant, alice, bob):
     assert fresh(session).status == Status.ACTIVE
 
 
-def test_returning_to_the_queue_keeps_the_place(tenant, alice):
+# --- an agent who is gone ------------------------------------------------------------------------------------------
+
+
+def leave(agent, **ago):
+    Agent.objects.filter(pk=agent.pk).update(last_seen_at=Now() - timedelta(**ago))
+
+
+@pytest.mark.parametrize(("seconds", "is_returned"), [(119, False), (120, True)])
+def test_a_chat_that_waits_for_an_agent_who_is_gone_returns_to_its_old_place(tenant, alice, seconds, is_returned):
     session = make_session(tenant, says="Hello", agent=alice)
     since = session.session.waiting_since
     say(make_session(tenant), "I came later")
-
-    services.return_to_queue(session.session.session_id)
+    leave(alice, seconds=seconds)
+    tasks.release_chats_of_absent_agents()
 
     row = fresh(session)
-    assert (row.status, row.assigned_to, row.waiting_since) == (Status.QUEUED, None, since)
-    assert ChatSession.objects.waiting().first() == row
+    if is_returned:
+        assert (row.status, row.assigned_to, row.waiting_since) == (Status.QUEUED, None, since)
+        assert ChatSession.objects.waiting().first() == row
+        assert transitions(session)[-1] == ("active", "queued", "agent_gone")
+        assert row.messages.last().body == "Alice left the chat"
+    else:
+        assert row.status == Status.ACTIVE
+
+
+def test_a_chat_that_was_answered_stays_with_its_agent(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    say(session, "Hi", agent=alice)
+    leave(alice, hours=1)
+    tasks.release_chats_of_absent_agents()
+    assert fresh(session).assigned_to_id == alice.user_id
+
+    say(session, "And now?")
+    tasks.release_chats_of_absent_agents()
+    assert fresh(session).status == Status.QUEUED
+
+
+def test_an_answer_at_the_last_moment_keeps_the_chat(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    say(session, "Hi", agent=alice)
+
+    assert not services.return_to_queue(session.session.session_id, agent_id=alice.user_id)
+    assert fresh(session).status == Status.ACTIVE
 
 
 def test_reading_never_goes_backwards_nor_beyond_what_there_is(tenant):

@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("started", "Started"),
                             ("accepted", "Accepted"),
-                            ("requeued", "Requeued"),
+                            ("agent_gone", "Agent Gone"),
                             ("reopened", "Reopened"),
                             ("visitor", "Visitor"),
                             ("agent", "Agent"),
@@ -369,7 +369,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("started", "Started"),
                             ("accepted", "Accepted"),
-                            ("requeued", "Requeued"),
+                            ("agent_gone", "Agent Gone"),
                             ("reopened", "Reopened"),
                             ("visitor", "Visitor"),
                             ("agent", "Agent"),

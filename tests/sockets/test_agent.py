@@ -206,11 +206,15 @@ async def test_a_closed_chat_leaves_the_list_and_says_why(sockets, alice, vera):
     assert (await console.expect("agent.ready"))["sessions"] == []
 
 
+def give_back(started, agent):
+    assert services.return_to_queue(started.session.session_id, agent_id=agent.user_id)
+
+
 VERBS = {
     "a message": lambda s, a: say(s, "One more"),
     "accept": lambda s, a: services.accept_session(s.session.session_id, actor(a)),
     "answer": lambda s, a: (VERBS["accept"](s, a), say(s, "Hi", agent=a)),
-    "return to queue": lambda s, a: (VERBS["accept"](s, a), services.return_to_queue(s.session.session_id)),
+    "return to queue": lambda s, a: (VERBS["accept"](s, a), give_back(s, a)),
     "end": lambda s, a: services.end_session(s.session.session_id, VISITOR),
     "abandon": lambda s, a: (age(s, minutes=6), services.sweep()),
     "reopen": lambda s, a: (VERBS["abandon"](s, a), services.restore_session(s.session.session_id, is_page_load=True)),

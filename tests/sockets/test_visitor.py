@@ -216,7 +216,8 @@ async def test_what_an_agent_does_arrives_without_asking(sockets, vera, alice):
         ("agent", "Alice", "Hi Vera"),
     ]
 
-    await in_db(services.return_to_queue, vera.session.session_id)
+    await in_db(say, vera, "Thanks")
+    await in_db(services.return_to_queue, vera.session.session_id, agent_id=alice.user_id)
     await socket.expect("chat.session.unassigned")
 
 
