@@ -21,6 +21,7 @@ from sessions_app import protocol
 from sessions_app.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
 from sessions_app.hub import hubs
 from sessions_app.serializers import encode
+from sessions_app.shutdown import drains
 
 logger = logging.getLogger(__name__)
 
@@ -69,18 +70,21 @@ class FrameConsumer(AsyncConsumer):
         self._unheard_bytes = 0
         self._budget = Budget(settings.CHAT_FRAME_RATES)
         await receive()  # websocket.connect
-        if not await self.may_connect():
+        drain = drains.current()
+        if drain.is_draining or not await self.may_connect():
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
         loop = asyncio.get_running_loop()
         hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self._require_hello)
+        drain.sockets.add(self)
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 if not self._is_closing:
                     await self._receive(message.get("text"))
         finally:
             self._is_closing = True
+            drain.sockets.discard(self)
             hello_timeout.cancel()
             self.left()
 

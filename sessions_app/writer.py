@@ -60,13 +60,18 @@ class Writer:
         self._write = DatabaseSyncToAsync(write, thread_sensitive=False, executor=self._executor)
         self._task: asyncio.Task | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for a commit."""
+        return self._task is not None and not self._task.done()
+
     async def post(self, post: Post) -> Posted:
         """Returns after the commit. Raises ChatError; Busy when too many are waiting already."""
         if len(self._waiting) >= MAX_WAITING:
             raise Busy
         outcome: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         self._waiting.append((post, outcome))
-        if self._task is None or self._task.done():
+        if not self.is_busy:
             self._task = asyncio.create_task(self._run())
         return await outcome
 

@@ -25,6 +25,7 @@ RANKS = [
     {"work"},
     {"services"},
     {"writer", "presence"},
+    {"shutdown"},
     {"sockets"},
     {"api", "consumers", "tasks", "admin", "views", "sweep"},
     {"urls", "routing"},
