@@ -12,7 +12,7 @@ from sessions_app import services as chat_services
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import ChatSession, Party
 from sessions_app.protocol import CLOSE_NOT_FOUND, clean_text
-from sessions_app.serializers import timestamp
+from sessions_app.serializers import pulse_payload, timestamp
 from sessions_app.services import Post
 from sessions_app.sockets import FrameConsumer
 from sessions_app.writer import writers
@@ -121,16 +121,9 @@ class AgentConsumer(FrameConsumer):
     def _beat(self) -> dict[str, object]:
         """The short form of the snapshot: a console whose view differs has missed a doorbell."""
         services.stamp_consoles([self.rights.user_id])
-        sessions = [
-            {
-                "session_id": str(session.session_id),
-                "status": session.status,
-                "assigned_to_id": session.assigned_to_id,
-                "last_seq": session.last_seq,
-            }
-            for session in selectors.console_sessions(self.rights)
-        ]
-        return {"sessions": sessions, "server_time": timestamp(chats.database_now())}
+        now = chats.database_now()
+        sessions = [pulse_payload(session, now) for session in selectors.console_sessions(self.rights)]
+        return {"sessions": sessions, "server_time": timestamp(now)}
 
     async def open_chat(self, command: protocol.OpenChat) -> None:
         await self.in_thread(self._session, command.session_id)

@@ -143,11 +143,14 @@ hubs = PerLoop(Hub)
 def publish(frames: Sequence[Frame]) -> None:
     """From any thread: hands the frames to the hub of this process, or, in a process without sockets, to Redis."""
     running = hubs.running()
-    if running:
-        # Redis reaches every other loop; one of them has to ring it.
-        running[-1].loop.call_soon_threadsafe(running[-1].publish, frames)
-    else:
-        async_to_sync(send)(frames, origin="")
+    try:
+        if running:
+            # Redis reaches every other loop; one of them has to ring it.
+            running[-1].loop.call_soon_threadsafe(running[-1].publish, frames)
+        else:
+            async_to_sync(send)(frames, origin="")
+    except Exception:  # noqa: BLE001 - a loop that is just closing, or one that occupies this thread
+        logger.warning("publishing failed, %d events lost; heartbeats repair it", len(frames), exc_info=True)
 
 
 async def send(frames: Sequence[Frame], *, origin: str) -> bool:

@@ -131,6 +131,18 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
     }
 
 
+def pulse_payload(session: ChatSession, now: datetime) -> dict[str, object]:
+    """What of a summary can change unheard: a console compares it with what it shows."""
+    return {
+        "session_id": str(session.session_id),
+        "status": session.status,
+        "assigned_to_id": session.assigned_to_id,
+        "last_seq": session.last_seq,
+        "presence": session.presence(now),
+        "last_seen_at": timestamp(session.last_seen_at),
+    }
+
+
 class StrictCharField(serializers.CharField):
     """A string that is a string: DRF would take 5 or true, and PostgreSQL would choke on what is not storable."""
 

@@ -177,10 +177,11 @@ def _post(work: Work, session: ChatSession | None, known: dict[tuple[int, UUID],
         session.first_agent_message_at = session.first_agent_message_at or work.now
     session.last_activity_at = work.now
     message = known[session.pk, post.client_message_id] = work.say(session, sender, post.body, post.client_message_id)
-    work.announce(events.message_new(session, message))
     if enters_queue:
+        # Before the message: consoles learn of the chat that it belongs to.
         work.announce(events.session_changed(session, message, work.now))
         work.queue_changed(session)
+    work.announce(events.message_new(session, message))
     return Posted(message_payload(message, session.session_id), is_new=True)
 
 

@@ -188,9 +188,25 @@ async def test_opening_a_chat_shows_its_transcript_and_follows_it(sockets, alice
 async def test_pong_tells_of_what_a_lost_doorbell_did_not(sockets, alice, vera):
     console, _ = await sockets.console(alice)
     await console.send("ping")
-    assert (await console.expect("pong"))["sessions"] == [
-        {"session_id": id_of(vera), "status": "queued", "assigned_to_id": None, "last_seq": 1}
-    ]
+    [pulse] = (await console.expect("pong"))["sessions"]
+    assert pulse.pop("last_seen_at")
+    assert pulse == {
+        "session_id": id_of(vera),
+        "status": "queued",
+        "assigned_to_id": None,
+        "last_seq": 1,
+        "presence": "online",
+    }
+
+
+async def test_pong_tells_that_a_visitor_is_gone_even_if_nobody_rang(sockets, alice, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    console, _ = await sockets.console(alice)
+    await in_db(age, vera, seconds=151, only=("last_seen_at",))
+    await console.send("ping")
+
+    [pulse] = (await console.expect("pong"))["sessions"]
+    assert pulse["presence"] == "gone"
 
 
 async def test_a_closed_chat_leaves_the_list_and_says_why(sockets, alice, vera):

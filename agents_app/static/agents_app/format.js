@@ -1,0 +1,126 @@
+/** How the console words things. Pure: values in, text out; no DOM, no clock of its own. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** A span in milliseconds as `0:07`, `2:10`, `1:02:03`; never negative. */
+export function formatSpan(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] > 0 ? parts : parts.slice(1);
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/** The same span for a glance: `45 s`, `12 min`, `3 h 5 min`. */
+export function describeSpan(milliseconds) {
+  const span = Math.max(0, milliseconds);
+  if (span < MINUTE) return `${Math.floor(span / 1000)} s`;
+  if (span < HOUR) return `${Math.floor(span / MINUTE)} min`;
+  const minutes = Math.floor((span % HOUR) / MINUTE);
+  return minutes ? `${Math.floor(span / HOUR)} h ${minutes} min` : `${Math.floor(span / HOUR)} h`;
+}
+
+/** Milliseconds from an ISO time to `now`; null when there is no such time. */
+export function since(iso, now) {
+  const at = Date.parse(iso ?? "");
+  return Number.isNaN(at) ? null : now - at;
+}
+
+export function formatTime(iso, locale) {
+  return new Date(iso).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+}
+
+/** `Today`, `Yesterday` or a date, by the reader's calendar. */
+export function formatDay(iso, now, locale) {
+  const day = new Date(iso);
+  const yesterday = new Date(now);
+  yesterday.setDate(yesterday.getDate() - 1);
+  if (day.toDateString() === new Date(now).toDateString()) return "Today";
+  if (day.toDateString() === yesterday.toDateString()) return "Yesterday";
+  return day.toLocaleDateString(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+}
+
+/** What to call a visitor: the name, else the reference that they can read out. */
+export function visitorName(session) {
+  return session.customer_name?.trim() || session.conversation_id;
+}
+
+export function initial(session) {
+  return [...(session.customer_name?.trim() ?? "")][0]?.toLocaleUpperCase() ?? "#";
+}
+
+/** The first line of a session's last message, with who said it when it was not the visitor. */
+export function lastLine(session) {
+  const message = session.last_message;
+  if (!message) return "";
+  const line = message.body.trim().split("\n", 1)[0];
+  return message.sender_type === "agent" ? `${message.sender_name}: ${line}` : line;
+}
+
+/** Whether the visitor is there, in words. The sweep comes every few minutes, so one can be gone for longer. */
+export function presenceText(session, now) {
+  const gone = since(session.last_seen_at, now);
+  if (isOver(session)) return gone === null ? "" : `Last seen ${describeSpan(gone)} ago`;
+  if (session.presence === "online") return "Online";
+  if (session.presence === "away") return "Away (tab hidden)";
+  if (gone === null) return "Gone";
+  const timeout = session.disconnect_timeout_ms;
+  if (gone < timeout) return `Gone for ${formatSpan(gone)}, will be abandoned at ${formatSpan(timeout)}`;
+  return `Gone for ${formatSpan(gone)}, about to be abandoned`;
+}
+
+export function isOver(session) {
+  return session.status === "ended" || session.status === "abandoned";
+}
+
+const REASONS = {
+  visitor: () => "The visitor ended this chat.",
+  agent: (session) => `${session.agent_name || "An agent"} ended this chat.`,
+  admin: () => "An admin ended this chat.",
+  idle: () => "Abandoned: the visitor was inactive for too long.",
+  disconnected: () => "Abandoned: the visitor left and did not come back in time.",
+};
+
+/** Why a session is over, as a sentence; empty for one that is not. */
+export function overText(session) {
+  if (!isOver(session)) return "";
+  return REASONS[session.reason]?.(session) ?? "This chat is over.";
+}
+
+const STAGES = {
+  never_engaged: "The visitor never wrote.",
+  missed: "The visitor wrote, and nobody answered.",
+  waiting_for_agent: "The visitor was waiting for an answer.",
+  answered: "The visitor had been answered.",
+};
+
+/** How far an abandoned session had come, as a sentence; empty for any other. */
+export function stageText(session) {
+  return (session.status === "abandoned" && STAGES[session.stage]) || "";
+}
+
+/** Where a session stands, for the visitor panel. */
+export function statusText(session, agentId) {
+  if (session.status === "active") {
+    return session.assigned_to_id === agentId ? "With you" : `With ${session.agent_name || "another agent"}`;
+  }
+  if (session.status === "queued")
+    return session.waiting_since ? "Waiting in the queue" : "Has not written yet";
+  return session.status === "abandoned" ? "Abandoned" : "Ended";
+}
+
+/** The address, or null when it is not safe to follow: a visitor could report a `javascript:` page. */
+export function safePageUrl(address) {
+  try {
+    const url = new URL(address);
+    return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Host and path, without the noise of scheme and query. */
+export function shortUrl(address) {
+  const url = new URL(address);
+  return url.host + (url.pathname === "/" ? "" : url.pathname);
+}

@@ -1,0 +1,368 @@
+/**
+ * What this console knows: a summary of each session that is queued or mine, and the opened transcripts.
+ *
+ * Pure: frames and the agent's intentions go in, and the methods answer with the frames to send next, as an
+ * array of `{type, payload}`. There is one recovery: where view and server may differ, a fresh snapshot.
+ */
+
+const HISTORY_LIMIT = 100;
+const TYPING_LASTS_MS = 8_000;
+const RESEND_AFTER_MS = 10_000;
+
+export class ConsoleState {
+  agent = null;
+  policy = { heartbeat_interval_ms: 30_000 };
+  /** Summaries of what is queued or mine, by session id. */
+  sessions = new Map();
+  /**
+   * Opened chats, by session id: `{store, session, loaded, problem, asked}`; `problem` is why it could not be
+   * opened, `asked` the seq after which history was last asked for.
+   */
+  chats = new Map();
+  /** The chat on the screen. */
+  openId = null;
+
+  #MessageStore;
+  #clock;
+  #clockOffset = 0;
+  #snapshotAsked = false;
+  #typingUntil = new Map();
+
+  /** `MessageStore` is the widget's; `clock` answers this machine's milliseconds. */
+  constructor({ MessageStore, clock = Date.now }) {
+    this.#MessageStore = MessageStore;
+    this.#clock = clock;
+  }
+
+  // What the views read
+
+  /** The server's time in milliseconds: an agent's clock may be wrong, waiting times may not. */
+  get now() {
+    return this.#clock() + this.#clockOffset;
+  }
+
+  /** Whether a first snapshot has come; until then an empty list means nothing. */
+  get loaded() {
+    return this.agent !== null;
+  }
+
+  /** Who waits for an agent, longest wait first. */
+  get queue() {
+    return [...this.sessions.values()].filter(isInQueue).sort(byWait);
+  }
+
+  /** My chats: those that wait for my answer first, longest wait first, then the latest. */
+  get mine() {
+    return [...this.sessions.values()].filter((session) => this.isMine(session)).sort(byNeed);
+  }
+
+  isMine(session) {
+    return session.status === "active" && session.assigned_to_id === this.agent?.id;
+  }
+
+  summary(id) {
+    return this.sessions.get(id) ?? this.chats.get(id)?.session ?? null;
+  }
+
+  get openChat() {
+    return this.chats.get(this.openId) ?? null;
+  }
+
+  /** The open chat's summary, as far as it may be shown. */
+  get openSession() {
+    return this.openChat?.problem ? null : this.summary(this.openId);
+  }
+
+  /** Messages after the last one that an agent has read or written. */
+  unread(session) {
+    const answered = session.last_message?.sender_type === "agent" ? session.last_seq : 0;
+    return Math.max(0, session.last_seq - Math.max(session.agent_read_seq ?? 0, answered));
+  }
+
+  isTyping(id) {
+    return (this.#typingUntil.get(id) ?? 0) > this.#clock();
+  }
+
+  // What the agent does
+
+  open(id) {
+    this.openId = id;
+    this.#chat(id).problem = null;
+    return [this.#openFrame(id)];
+  }
+
+  close() {
+    this.openId = null;
+  }
+
+  queueMessage(id, body, clientMessageId) {
+    const entry = this.#chat(id).store.queue(body, clientMessageId);
+    return [sendFrame(id, entry)];
+  }
+
+  retry(id, clientMessageId) {
+    const entry = this.#chat(id).store.retry(clientMessageId);
+    return entry ? [sendFrame(id, entry)] : [];
+  }
+
+  /** Marks the open chat as read, if it is mine and has something new. */
+  read() {
+    const session = this.summary(this.openId);
+    const seq = this.openChat?.store.lastSeq ?? 0;
+    if (!session || !this.isMine(session) || seq <= (session.agent_read_seq ?? 0)) return [];
+    this.#keep({ ...session, agent_read_seq: seq });
+    return [{ type: "chat.read", payload: { session_id: this.openId, seq } }];
+  }
+
+  /** What is not acknowledged yet, of all chats: `{session_id: [entry…]}`. */
+  get outboxes() {
+    const filled = [...this.chats].filter(([, chat]) => chat.store.outbox.length);
+    return Object.fromEntries(filled.map(([id, chat]) => [id, chat.store.outbox]));
+  }
+
+  /** Takes over what an earlier page load had not got acknowledged; it is sent with the first snapshot. */
+  restoreOutboxes(outboxes) {
+    for (const [id, outbox] of Object.entries(outboxes)) {
+      this.#chat(id).store = this.#MessageStore.from({ outbox });
+    }
+  }
+
+  // What the server says
+
+  /** A summary that came over HTTP, as the answer to accepting or ending. */
+  replaceSummary(session) {
+    return this.apply("session.changed", { session });
+  }
+
+  /** Nothing that was asked on the lost socket will be answered. */
+  disconnected() {
+    this.#snapshotAsked = false;
+    this.#typingUntil.clear();
+    for (const chat of this.chats.values()) chat.asked = null;
+  }
+
+  /** Takes one frame; a type that it does not know is for somebody else, or newer than this page. */
+  apply(type, payload) {
+    switch (type) {
+      case "agent.ready":
+        return this.#onReady(payload);
+      case "pong":
+        return this.#onPong(payload);
+      case "session.changed":
+        return this.#onChanged(payload.session);
+      case "session.presence":
+        return this.#onPresence(payload);
+      case "chat.session.ready":
+        return this.#onOpened(payload);
+      case "chat.history":
+        return this.#onHistory(payload);
+      case "chat.message.new":
+      case "chat.message.ack":
+        return this.#onMessage(payload.message);
+      case "chat.typing":
+        return this.#onTyping(payload);
+      case "chat.read":
+        return this.#onRead(payload);
+      case "error":
+        return this.#onError(payload);
+      default:
+        return [];
+    }
+  }
+
+  /** The snapshot replaces everything but what is newer than it: a message may have overtaken it. */
+  #onReady({ agent, sessions, policy, server_time }) {
+    this.agent = agent;
+    this.policy = policy;
+    this.#setClock(server_time);
+    this.#snapshotAsked = false;
+    const before = this.sessions;
+    this.sessions = new Map();
+    for (const session of sessions) this.#keep(newest(before.get(session.session_id), session));
+    // What became of the other chats is learned when they are opened; an event must not revive what they were.
+    for (const [id, chat] of this.chats) {
+      if (id !== this.openId && !this.sessions.has(id)) Object.assign(chat, { session: null, loaded: false });
+    }
+    const requests = this.openId ? [this.#openFrame(this.openId)] : [];
+    return [...requests, ...this.#unacknowledged()];
+  }
+
+  /** Compares the server's list with the view, and asks for a snapshot where they differ. */
+  #onPong({ sessions, server_time }) {
+    this.#setClock(server_time);
+    const listed = new Set(sessions.map((session) => session.session_id));
+    const isStale =
+      sessions.some((session) => !agrees(this.sessions.get(session.session_id), session)) ||
+      [...this.queue, ...this.mine].some((session) => !listed.has(session.session_id));
+    if (isStale) return this.#askSnapshot();
+    // Nobody rings for a visitor whose web process was killed: the stamps have aged, and only the pong says so.
+    for (const session of sessions) this.#onPresence(session);
+    // A colleague's chat, or one that is over, is in no list: opening it again is what brings it up to date.
+    const requests = this.openId && !listed.has(this.openId) ? [this.#openFrame(this.openId)] : [];
+    const isLate = (entry) => this.#clock() - Date.parse(entry.created_at) > RESEND_AFTER_MS;
+    return [...requests, ...this.#unacknowledged(isLate)];
+  }
+
+  #onChanged(session) {
+    this.#keep(newest(this.summary(session.session_id), session));
+    return this.#repair(session.session_id);
+  }
+
+  #onPresence({ session_id, presence, last_seen_at }) {
+    // Visitors who have not written are in no snapshot, and come and go all the time.
+    const session = this.summary(session_id);
+    if (session) this.#keep({ ...session, presence, last_seen_at });
+    return [];
+  }
+
+  #onOpened({ session, messages, resume }) {
+    const chat = this.#chat(session.session_id);
+    if (resume === "resync") chat.store.clear();
+    Object.assign(chat, { loaded: true, problem: null, asked: null });
+    this.#keep(newest(this.summary(session.session_id), session));
+    return this.#addHistory(session.session_id, messages);
+  }
+
+  #onHistory({ session_id, messages }) {
+    return this.chats.has(session_id) ? this.#addHistory(session_id, messages) : [];
+  }
+
+  #onMessage(message) {
+    const id = message.session_id;
+    this.chats.get(id)?.store.add(message);
+    if (message.sender_type === "visitor") this.#typingUntil.delete(id);
+    const session = this.summary(id);
+    // A system line is about a transition, which has its own event: a chat that a colleague took just left.
+    if (!session) return message.sender_type === "system" ? [] : this.#askSnapshot();
+    if (message.seq <= session.last_seq) return [];
+    // One that was missed may have started or ended the wait, which this one does not tell.
+    const missed = message.seq > session.last_seq + 1 ? this.#askSnapshot() : [];
+    this.#keep(withMessage(session, message));
+    return [...missed, ...this.#repair(id)];
+  }
+
+  #onTyping({ session_id, sender_type, is_typing }) {
+    if (sender_type !== "visitor") return [];
+    if (is_typing) this.#typingUntil.set(session_id, this.#clock() + TYPING_LASTS_MS);
+    else this.#typingUntil.delete(session_id);
+    return [];
+  }
+
+  #onRead({ session_id, by, seq }) {
+    const session = this.summary(session_id);
+    const field = `${by}_read_seq`;
+    if (session && seq > (session[field] ?? 0)) this.#keep({ ...session, [field]: seq });
+    return [];
+  }
+
+  #onError({ code, message, session_id, client_message_id }) {
+    const chat = this.chats.get(session_id);
+    if (client_message_id) chat?.store.fail(client_message_id, { code, message });
+    // What is on the screen stays there over a passing failure, but not when the right to see it is gone.
+    else if (chat && (!chat.loaded || code === "session_not_found")) chat.problem = { code, message };
+    return [];
+  }
+
+  #setClock(serverTime) {
+    this.#clockOffset = Date.parse(serverTime) - this.#clock();
+  }
+
+  #chat(id) {
+    if (!this.chats.has(id)) {
+      const store = new this.#MessageStore();
+      this.chats.set(id, { store, session: null, loaded: false, problem: null, asked: null });
+    }
+    return this.chats.get(id);
+  }
+
+  #keep(session) {
+    const id = session.session_id;
+    if (session.status === "queued" || this.isMine(session)) this.sessions.set(id, session);
+    else this.sessions.delete(id);
+    if (this.chats.has(id)) this.chats.get(id).session = session;
+  }
+
+  #addHistory(id, messages) {
+    for (const message of messages) this.chats.get(id).store.add(message);
+    return this.#repair(id);
+  }
+
+  /** Asks for what the open transcript lacks; the others are completed when they are opened. */
+  #repair(id) {
+    const chat = this.chats.get(id);
+    if (id !== this.openId || !chat?.loaded) return [];
+    const { lastSeq } = chat.store;
+    // Asked once from each place: an answer that brings nothing would otherwise be asked for again for ever.
+    if (lastSeq >= chat.session.last_seq || chat.asked === lastSeq) return [];
+    chat.asked = lastSeq;
+    return [{ type: "chat.history", payload: { session_id: id, after_seq: lastSeq, limit: HISTORY_LIMIT } }];
+  }
+
+  #openFrame(id) {
+    return { type: "chat.open", payload: { session_id: id, after_seq: this.#chat(id).store.lastSeq } };
+  }
+
+  #askSnapshot() {
+    if (this.#snapshotAsked) return [];
+    this.#snapshotAsked = true;
+    return [{ type: "hello", payload: {} }];
+  }
+
+  #unacknowledged(isDue = () => true) {
+    return [...this.chats].flatMap(([id, { store }]) => {
+      const due = store.outbox.filter((entry) => entry.state === "sending" && isDue(entry));
+      return due.map((entry) => sendFrame(id, entry));
+    });
+  }
+}
+
+function sendFrame(id, { client_message_id, body }) {
+  return { type: "chat.message.send", payload: { session_id: id, client_message_id, body } };
+}
+
+function isInQueue(session) {
+  return session.status === "queued" && session.waiting_since !== null && session.presence !== "gone";
+}
+
+function byWait(a, b) {
+  return (
+    Date.parse(a.waiting_since) - Date.parse(b.waiting_since) || a.session_id.localeCompare(b.session_id)
+  );
+}
+
+function byNeed(a, b) {
+  if (a.waiting_since && b.waiting_since) return byWait(a, b);
+  if (a.waiting_since || b.waiting_since) return a.waiting_since ? -1 : 1;
+  return Date.parse(b.last_activity_at) - Date.parse(a.last_activity_at);
+}
+
+/** Whether the view knows what a pong's line says; a view that is ahead is no disagreement. */
+function agrees(known, { status, assigned_to_id, last_seq }) {
+  if (!known) return false;
+  return known.status === status && known.assigned_to_id === assigned_to_id && known.last_seq >= last_seq;
+}
+
+/** The later of two summaries in what only grows: events of different processes may overtake each other. */
+function newest(known, incoming) {
+  if (!known) return incoming;
+  const merged = { ...incoming };
+  for (const field of ["visitor_read_seq", "agent_read_seq"]) {
+    merged[field] = Math.max(known[field] ?? 0, incoming[field] ?? 0);
+  }
+  if (known.last_seq > incoming.last_seq) {
+    for (const field of ["last_seq", "last_message", "last_activity_at", "waiting_since"]) {
+      merged[field] = known[field];
+    }
+  }
+  return merged;
+}
+
+/** What a message changes in its session: a visitor's starts the wait, an agent's ends it. */
+function withMessage(session, message) {
+  const changed = { ...session, last_seq: message.seq, last_message: message };
+  if (message.sender_type === "system") return changed;
+  changed.last_activity_at = message.created_at;
+  changed.waiting_since =
+    message.sender_type === "visitor" ? (session.waiting_since ?? message.created_at) : null;
+  return changed;
+}

@@ -1,0 +1,26 @@
+"""A real Chromium against the real web process. Every test has a page with a profile of its own."""
+
+import os
+
+import pytest
+
+# Playwright's synchronous API runs an event loop in the thread of the tests, which are not asynchronous
+# themselves.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", "--disable-features=LocalNetworkAccessChecks"]
+    return {
+        **browser_type_launch_args,
+        "executable_path": os.environ["CHROMIUM"],
+        "args": ["--no-sandbox", *quiet],  # containers and root have no sandbox to offer
+    }
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict, server) -> dict:
+    """Pages close before the database is emptied, since they depend on the server; `page.goto("/agent/")` works."""
+    return {**browser_context_args, "base_url": server.url}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Drafts } from "../../agents_app/static/agents_app/drafts.js";
+
+class FakeStorage {
+  items = new Map();
+  getItem(key) {
+    return this.items.get(key) ?? null;
+  }
+  setItem(key, value) {
+    this.items.set(key, value);
+  }
+}
+
+test("drafts and outboxes survive a reload, each chat's apart", () => {
+  const storage = new FakeStorage();
+  const drafts = new Drafts(() => storage, 7);
+  drafts.set("a", "half an answer");
+  drafts.set("b", "another");
+  drafts.set("b", "");
+  assert.equal(new Drafts(() => storage, 7).get("a"), "half an answer");
+  drafts.outboxes = { a: [{ client_message_id: "1", body: "on its way" }] };
+  const reloaded = new Drafts(() => storage, 7);
+  assert.equal(reloaded.get("a"), "half an answer");
+  assert.equal(reloaded.get("b"), "");
+  assert.equal(reloaded.outboxes.a[0].body, "on its way");
+});
+
+test("another agent at the same browser does not get them", () => {
+  const storage = new FakeStorage();
+  new Drafts(() => storage, 7).set("a", "half an answer");
+  assert.equal(new Drafts(() => storage, 8).get("a"), "");
+});
+
+test("without storage, with a full one, or with nonsense in it, they are kept in memory", () => {
+  const denied = () => {
+    throw new Error("SecurityError");
+  };
+  const full = new FakeStorage();
+  full.setItem = denied;
+  const nonsense = new FakeStorage();
+  nonsense.getItem = () => "{broken";
+  const older = new FakeStorage();
+  older.getItem = () => '{"drafts": null}';
+  for (const storage of [denied, () => full, () => nonsense, () => older]) {
+    const drafts = new Drafts(storage, 7);
+    drafts.set("a", "half an answer");
+    assert.equal(drafts.get("a"), "half an answer");
+    assert.deepEqual(drafts.outboxes, {});
+  }
+});

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import {
+  describeSpan,
+  formatDay,
+  formatSpan,
+  initial,
+  lastLine,
+  overText,
+  presenceText,
+  safePageUrl,
+  shortUrl,
+  stageText,
+  statusText,
+  visitorName,
+} from "../../agents_app/static/agents_app/format.js";
+
+const NOW = Date.parse("2026-03-02T12:00:00Z");
+const ago = (seconds) => new Date(NOW - seconds * 1000).toISOString();
+
+test("a span counts up like a stopwatch and never runs backwards", () => {
+  assert.equal(formatSpan(7_000), "0:07");
+  assert.equal(formatSpan(130_999), "2:10");
+  assert.equal(formatSpan(3_723_000), "1:02:03");
+  assert.equal(formatSpan(-5_000), "0:00");
+});
+
+test("a span for a glance drops what does not matter any more", () => {
+  assert.equal(describeSpan(45_000), "45 s");
+  assert.equal(describeSpan(12 * 60_000 + 59_000), "12 min");
+  assert.equal(describeSpan(3 * 3_600_000), "3 h");
+  assert.equal(describeSpan(3 * 3_600_000 + 5 * 60_000), "3 h 5 min");
+});
+
+test("days are told by the reader's calendar", () => {
+  const now = new Date(2026, 2, 2, 0, 30);
+  assert.equal(formatDay(new Date(2026, 2, 2, 0, 5), now), "Today");
+  assert.equal(formatDay(new Date(2026, 2, 1, 23, 55), now), "Yesterday");
+  assert.match(formatDay(new Date(2026, 1, 10), now, "en-GB"), /10 February 2026/);
+});
+
+test("a visitor without a name is called by the reference", () => {
+  assert.equal(visitorName({ customer_name: "Vera", conversation_id: "K7Q2-9FXM" }), "Vera");
+  assert.equal(initial({ customer_name: "émile" }), "É");
+  assert.equal(initial({ customer_name: null }), "#");
+  assert.equal(visitorName({ customer_name: "  ", conversation_id: "K7Q2-9FXM" }), "K7Q2-9FXM");
+});
+
+test("the last line is one line, and says when an agent wrote it", () => {
+  const message = { sender_type: "visitor", sender_name: "Vera", body: "\nHello\nthere" };
+  assert.equal(lastLine({ last_message: message }), "Hello");
+  assert.equal(
+    lastLine({ last_message: { ...message, sender_type: "agent", sender_name: "Alice" } }),
+    "Alice: Hello",
+  );
+  assert.equal(lastLine({ last_message: null }), "");
+});
+
+test("presence is told in words, with the time until the sweep", () => {
+  const gone = (seconds) => {
+    return { status: "active", presence: "gone", last_seen_at: ago(seconds), disconnect_timeout_ms: 300_000 };
+  };
+  assert.equal(presenceText({ ...gone(0), presence: "online" }, NOW), "Online");
+  assert.equal(presenceText({ ...gone(0), presence: "away" }, NOW), "Away (tab hidden)");
+  assert.equal(presenceText(gone(130), NOW), "Gone for 2:10, will be abandoned at 5:00");
+  assert.equal(presenceText(gone(370), NOW), "Gone for 6:10, about to be abandoned");
+  assert.equal(presenceText({ ...gone(370), status: "abandoned" }, NOW), "Last seen 6 min ago");
+  assert.equal(presenceText({ ...gone(0), last_seen_at: null }, NOW), "Gone");
+});
+
+test("an end and an abandonment are explained", () => {
+  assert.equal(overText({ status: "active", reason: null }), "");
+  assert.equal(overText({ status: "ended", reason: "agent", agent_name: "Bob" }), "Bob ended this chat.");
+  assert.match(overText({ status: "abandoned", reason: "disconnected" }), /left and did not come back/);
+  assert.equal(overText({ status: "ended", reason: "from_the_future" }), "This chat is over.");
+  assert.match(stageText({ status: "abandoned", stage: "missed" }), /nobody answered/);
+  assert.equal(stageText({ status: "ended", stage: "missed" }), "");
+});
+
+test("the panel says whose chat it is", () => {
+  assert.equal(statusText({ status: "active", assigned_to_id: 7, agent_name: "Alice" }, 7), "With you");
+  assert.equal(statusText({ status: "active", assigned_to_id: 8, agent_name: "Bob" }, 7), "With Bob");
+  assert.equal(statusText({ status: "queued", waiting_since: ago(5) }, 7), "Waiting in the queue");
+  assert.equal(statusText({ status: "queued", waiting_since: null }, 7), "Has not written yet");
+  assert.equal(statusText({ status: "abandoned" }, 7), "Abandoned");
+  assert.equal(statusText({ status: "ended" }, 7), "Ended");
+});
+
+test("only web pages become links", () => {
+  assert.equal(safePageUrl("https://shop.example/cart?x=1"), "https://shop.example/cart?x=1");
+  for (const address of [
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "jav\tascript:alert(1)",
+    "//shop",
+    "",
+    null,
+  ]) {
+    assert.equal(safePageUrl(address), null, String(address));
+  }
+  assert.equal(shortUrl("https://shop.example/cart?x=1"), "shop.example/cart");
+  assert.equal(shortUrl("https://shop.example/"), "shop.example");
+});
