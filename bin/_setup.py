@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+LOCK = VENV.resolve().parent / ".data" / "setup.lock"  # beside the real one, should .venv be a link
 STAMP = VENV / "installed.json"
 PYTHON = VENV / "bin" / "python"
 
@@ -62,11 +63,11 @@ def _is_installed(lock_files):
 def _install(lock_files):
     if _is_installed(lock_files):
         return
-    data = ROOT / ".data"
+    data = LOCK.parent
     data.mkdir(exist_ok=True)
     if not os.access(data, os.W_OK):
         sys.exit(f"{data} belongs to somebody else, perhaps from a run as root: sudo chown -R $(id -u) {data} {VENV}")
-    with open(data / "setup.lock", "w") as lock:
+    with open(LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_installed(lock_files):  # by the run that we waited for
             return

