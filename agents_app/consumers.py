@@ -1,8 +1,11 @@
 """The console's socket, /ws/agent/."""
 
 import asyncio
+import contextlib
 import logging
 from uuid import UUID
+
+from channels.auth import get_user
 
 from agents_app import protocol, selectors, services
 from agents_app.selectors import Rights
@@ -37,20 +40,27 @@ TO_THE_CLIENT = {
 class AgentConsumer(FrameConsumer):
     async def __call__(self, scope, receive, send) -> None:
         self.rights: Rights | None = None
-        self.opened: UUID | None = None
-        self._watch: asyncio.Task | None = None
+        self.opened: ChatSession | None = None
+        self._caretaker: asyncio.Task | None = None
+        self._rung = asyncio.Event()
         await super().__call__(scope, receive, send)
 
     async def may_connect(self) -> bool:
         """Browsers send the login cookie with a socket that any page opens: only pages of ours may."""
         if not origins.is_own(origins.header(self.scope, b"origin"), origins.header(self.scope, b"host")):
             return False
-        self.rights = await self.in_thread(selectors.rights, self.scope["user"].pk)
+        self.rights = await self._current_rights()
         return self.rights is not None
 
+    async def _current_rights(self) -> Rights | None:
+        """Asks for login and profile anew: a logout or another password ends this socket as well."""
+        session_key = self.scope["session"].session_key
+        user = await get_user({"session": type(self.scope["session"]._wrapped)(session_key)})
+        return await self.in_thread(selectors.rights, user.pk)
+
     def left(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._caretaker is not None:
+            self._caretaker.cancel()
         for group in self._groups(self.rights):
             self.hub.leave(self, group)
         self._close_chat()
@@ -59,16 +69,23 @@ class AgentConsumer(FrameConsumer):
         if name in TO_THE_CLIENT:
             self.send_text(text)
         elif name == events.RIGHTS_CHANGED:
-            asyncio.create_task(self._refresh_rights())  # noqa: RUF006 - ends by itself, and the socket outlives it
+            self._rung.set()
 
     @staticmethod
     def _groups(rights: Rights) -> set[str]:
-        return {events.agent_group(rights.user_id), *map(events.tenant_group, rights.tenant_ids)}
+        return {
+            events.rights_group(rights.user_id),
+            *(events.tenant_group(tenant_id) for tenant_id in rights.tenant_ids),
+            *(events.agent_group(rights.user_id, tenant_id) for tenant_id in rights.tenant_ids),
+        }
 
     async def _look_after_console(self) -> None:
-        """An open socket is an open console, even when a throttled tab sends no beat."""
+        """Asks for the rights again, at once when somebody rings. An open socket is an open console, even when a
+        throttled tab sends no beat."""
         while True:
-            await asyncio.sleep(RIGHTS_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), RIGHTS_SECONDS)
+            self._rung.clear()
             try:
                 await self._refresh_rights()
                 await self.in_thread(services.stamp_consoles, [self.rights.user_id])
@@ -76,32 +93,33 @@ class AgentConsumer(FrameConsumer):
                 logger.warning("a console was not looked after", exc_info=True)
 
     async def _refresh_rights(self) -> None:
-        """Joins and leaves the groups that the agent's tenants have come to; closes when none are left to check."""
-        fresh = await self.in_thread(selectors.rights, self.rights.user_id)
-        before, self.rights = self.rights, fresh or self.rights
+        fresh = await self._current_rights()
         if fresh is None:
             self.close(CLOSE_NOT_FOUND)
             return
+        before, self.rights = self.rights, fresh
+        if fresh.tenant_ids == before.tenant_ids:
+            return
+        if self.opened is not None and self.opened.tenant_id not in fresh.tenant_ids:
+            self._close_chat()
         for group in self._groups(before) - self._groups(fresh):
             self.hub.leave(self, group)
-        for group in self._groups(fresh) - self._groups(before):
-            await self.hub.join(self, group)
-        if fresh.tenant_ids != before.tenant_ids:
-            self.send_frame("agent.ready", await self.in_thread(self._snapshot))
+        await self._greet()
 
     async def hello(self, command: protocol.Hello) -> None:
         """May be said again: recovery is the start-up path."""
+        await self._greet()
+        self.is_admitted = True
+        if self._caretaker is None:
+            self._caretaker = asyncio.create_task(self._look_after_console())
+
+    async def _greet(self) -> None:
         self.hold_events()
         try:
-            for group in self._groups(self.rights):
-                await self.hub.join(self, group)
-            snapshot = await self.in_thread(self._snapshot)
-            self.is_admitted = True
-            self.send_frame("agent.ready", snapshot)
+            await self.hub.join(self, *self._groups(self.rights))
+            self.send_frame("agent.ready", await self.in_thread(self._snapshot))
         finally:
             self.release_events()
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._look_after_console())
 
     def _snapshot(self) -> dict[str, object]:
         services.stamp_consoles([self.rights.user_id])
@@ -126,19 +144,19 @@ class AgentConsumer(FrameConsumer):
         return {"sessions": sessions, "server_time": timestamp(now)}
 
     async def open_chat(self, command: protocol.OpenChat) -> None:
-        await self.in_thread(self._session, command.session_id)
+        session = await self.in_thread(self._session, command.session_id)
         self._close_chat()
-        self.opened = command.session_id
+        self.opened = session
         self.hold_events()
         try:
-            await self.hub.join(self, events.watch_group(command.session_id))
+            await self.hub.join(self, events.watch_group(session.session_id))
             self.send_frame("chat.session.ready", await self.in_thread(self._open, command))
         finally:
             self.release_events()
 
     def _close_chat(self) -> None:
         if self.opened is not None:
-            self.hub.leave(self, events.watch_group(self.opened))
+            self.hub.leave(self, events.watch_group(self.opened.session_id))
             self.opened = None
 
     def _session(self, session_id: UUID) -> ChatSession:

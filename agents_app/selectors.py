@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents_app.models import CONSOLE_TTL, Agent
-from sessions_app.models import CLOSED, OPEN, PRESENCE_TTL, ChatSession, Party, Status
+from sessions_app.models import OPEN, PRESENCE_TTL, ChatSession, Party, Status
 from sessions_app.serializers import agent_name
 from sessions_app.services import Actor
 
 HISTORY_PAGE = 50
+# Nobody works on more at once, and a snapshot must stay small enough to be sent to everybody after a restart.
+CONSOLE_QUEUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def any_available(tenant_id: int) -> bool:
     return _available(tenant_id).exists()
 
 
-def _available(tenant_id: int) -> QuerySet[Agent]:
+def _available(tenant_id: int | OuterRef) -> QuerySet[Agent]:
     return Agent.objects.filter(tenants=tenant_id, user__is_active=True, last_seen_at__gt=Now() - CONSOLE_TTL)
 
 
@@ -69,8 +71,8 @@ def own_sessions(rights: Rights) -> QuerySet[ChatSession]:
 
 
 def console_sessions(rights: Rights) -> list[ChatSession]:
-    """What a console holds: the queue, then its own chats."""
-    return [*waiting_sessions(rights), *own_sessions(rights)]
+    """What a console holds: the head of the queue, then its own chats."""
+    return [*waiting_sessions(rights)[:CONSOLE_QUEUE], *own_sessions(rights)]
 
 
 def find_sessions(
@@ -79,7 +81,8 @@ def find_sessions(
     """``assigned``: "me", "none" or a user id; ``q``: in name, e-mail and conversation id."""
     sessions = visible_sessions(rights)
     if history:
-        sessions = sessions.filter(status__in=CLOSED).order_by("-closed_at", "-pk")
+        # The condition of the index session_history; the same rows as status IN (ended, abandoned).
+        sessions = sessions.filter(closed_at__isnull=False).order_by("-closed_at", "-pk")
     if status:
         sessions = sessions.filter(status=status)
     if assigned == "none":
@@ -94,17 +97,17 @@ def find_sessions(
 
 
 def chats_waiting_for_absent_agents() -> list[tuple[UUID, int]]:
-    """(session_id, user id) of the chats whose visitor waits while the agent's console is gone."""
+    """(session_id, user id) of the chats whose visitor waits while the agent is gone, switched off, or has lost the
+    tenant."""
     waiting = ChatSession.objects.filter(status=Status.ACTIVE, waiting_since__isnull=False)
-    absent = waiting.exclude(assigned_to__agent__last_seen_at__gt=Now() - CONSOLE_TTL)
-    return list(absent.order_by("waiting_since").values_list("session_id", "assigned_to_id"))
+    is_there = _available(OuterRef("tenant_id")).filter(user_id=OuterRef("assigned_to_id"))
+    absent = waiting.exclude(Exists(is_there)).order_by("waiting_since")
+    return list(absent.values_list("session_id", "assigned_to_id"))
 
 
 def counts(rights: Rights) -> dict[str, int]:
-    sessions = visible_sessions(rights)
     return {
         "queue": waiting_sessions(rights).count(),
         "mine": own_sessions(rights).count(),
-        "open": sessions.filter(status__in=OPEN).count(),
-        "history": sessions.filter(status__in=CLOSED).count(),
+        "open": visible_sessions(rights).filter(status__in=OPEN).count(),
     }

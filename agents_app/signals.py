@@ -1,6 +1,7 @@
 """Rings the consoles of agents whose rights may have changed. They ask again by themselves, too (consumers.py)."""
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
@@ -15,8 +16,14 @@ def _ring(user_id: int) -> None:
 
 @receiver(post_save, sender=get_user_model())
 def user_saved(instance, update_fields, **kwargs) -> None:
-    if not update_fields or "is_active" in update_fields:  # a login saves last_login alone
+    if not update_fields or {"is_active", "password"} & set(update_fields):  # a login saves last_login alone
         _ring(instance.pk)
+
+
+@receiver(user_logged_out)
+def logged_out(user, **kwargs) -> None:
+    if user is not None:
+        _ring(user.pk)
 
 
 @receiver([post_save, post_delete], sender=Agent)

@@ -2,8 +2,9 @@
 
 - A close code below 3000 reaches the browser: 1012 for a restart, 1009 for a frame that is too large (autobahn keeps
   applications from sending the first, and drops the connection instead of sending the second).
-- A client that sends faster than its frames are handled is read no further until they are; daphne would queue
-  without end.
+- The size limit holds for what clients send alone; autobahn would silently keep back larger answers of ours, too.
+- A client that sends faster than its frames are handled is read no further until they are, and one that does not
+  read what it is sent is cut off; daphne would queue without end, both ways.
 """
 
 import daphne.server  # first: it installs the reactor that the imports below rely on
@@ -13,12 +14,57 @@ from twisted.internet import reactor
 
 MAX_QUEUED_FRAMES = 32
 RESUME_SECONDS = 0.05
+# What may wait for a client whose buffers are full.
+MAX_UNREAD_BYTES = 1024 * 1024
+
+
+class UnreadBytes:
+    """What was sent since the client's buffers are full. A producer in Twisted's sense, but it never stops."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.count = 0
+
+    def pauseProducing(self) -> None:
+        self.is_full = True
+
+    def resumeProducing(self) -> None:
+        self.is_full = False
+        self.count = 0
+
+    def stopProducing(self) -> None:
+        pass
 
 
 class ChatProtocol(WebSocketProtocol):
     is_paused = False
 
+    def onOpen(self) -> None:
+        super().onOpen()
+        self.unread = UnreadBytes()
+        # The HTTP channel that the handshake came over still stands there as the producer.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self.unread, True)
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        # Twisted does not close a connection before its producer is gone.
+        self.transport.unregisterProducer()
+        super().onClose(wasClean, code, reason)
+
+    def sendMessage(self, payload: bytes, isBinary: bool = False, **options) -> None:
+        if self.unread.is_full:
+            self.unread.count += len(payload)
+            if self.unread.count > MAX_UNREAD_BYTES:
+                self.transport.abortConnection()
+                return
+        limit, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(payload, isBinary, **options)
+        finally:
+            self.maxMessagePayloadSize = limit
+
     def serverClose(self, code: int | None = None) -> None:
+        self.transport.unregisterProducer()
         self.sendCloseFrame(code=1000 if code is None else code)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:

@@ -99,8 +99,11 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 # (CONN_MAX_AGE) would pile up, and a new one for each costs ten times the query.
 DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+# Nobody waits for ever: neither for a row that somebody holds, nor for a transaction whose process is stuck.
+TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
+    "options": TIMEOUTS,
     **DATABASES["default"]["OPTIONS"],
     "pool": {
         "min_size": env.number("DATABASE_POOL_MIN", 1),

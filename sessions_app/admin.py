@@ -102,7 +102,6 @@ class ChatSessionAdmin(ReadOnlyAdmin):
     list_select_related = ("tenant", "assigned_to")
     search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
     search_help_text = "Conversation id, session id, name or e-mail"
-    date_hierarchy = "created_at"
     show_full_result_count = False
     inlines = (SessionEventInline,)
     actions = ("end_sessions",)

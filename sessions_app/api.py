@@ -123,7 +123,7 @@ class PublicView(APIView):
 
     def require_origin(self, tenant: Tenant) -> None:
         origin = self.request.headers.get("Origin")
-        origins.require_allowed(tenant, origin, may_be_absent=self.request.method == "GET")
+        origins.require_allowed(tenant.allowed_origins, origin, may_be_absent=self.request.method == "GET")
 
     def session(self, session_id: str, key: object) -> ChatSession:
         """The session whose key the visitor has proved. Raises SessionNotFound, OriginNotAllowed."""

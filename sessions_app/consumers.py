@@ -1,6 +1,7 @@
 """The visitor's socket, /ws/public/{session_id}."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from sessions_app.sockets import FrameConsumer
 from sessions_app.writer import writers
 
 SNAPSHOT_LIMIT = 100
+PAGE_SECONDS = 2.0
 
 TO_THE_CLIENT = {
     events.MESSAGE_NEW,
@@ -52,9 +54,14 @@ class VisitorConsumer(FrameConsumer):
         self.session_id: UUID | None = None
         self.name = ""
         self.board = boards.current()
+        self._tasks: set[asyncio.Task] = set()
+        self._page: protocol.Page | None = None
+        self._is_moving = False
         await super().__call__(scope, receive, send)
 
     def left(self) -> None:
+        for task in self._tasks:
+            task.cancel()
         if self.session_id is not None:
             self.board.leave(self.session_id, self)
             self.hub.leave(self, events.visitor_group(self.session_id))
@@ -63,10 +70,22 @@ class VisitorConsumer(FrameConsumer):
         if name in TO_THE_CLIENT:
             self.send_text(text)
         elif name == events.SESSION_ENDED:
-            self.send_text(text)
-            self.close(protocol.CLOSE_OVER)
+            self._start(self._end_if_over(text))
         elif name == events.VISITOR_LEFT:
             self.board.see(self.session_id)
+
+    def _start(self, work: Coroutine) -> None:
+        """Runs beside the frames, until it is done or the socket is gone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _end_if_over(self, text: str) -> None:
+        """A sweep's bell may ring so late that the visitor is back already: the row decides."""
+        session = await self.in_thread(selectors.session_by_id, self.session_id)
+        if not session.is_open:
+            self.send_text(text)
+            self.close(protocol.CLOSE_OVER)
 
     async def hello(self, command: protocol.Hello) -> None:
         if self.is_admitted:
@@ -86,6 +105,7 @@ class VisitorConsumer(FrameConsumer):
         self.is_admitted = True
         self.name = ready.name
         self.board.enter(self.session_id, self, is_visible=command.visible)
+        self.board.see(self.session_id)
         self.send_frame("chat.session.ready", ready.payload)
         self.release_events()
         for oldest in self.hub.members(group)[: -settings.CHAT_MAX_SOCKETS_PER_SESSION]:
@@ -100,8 +120,12 @@ class VisitorConsumer(FrameConsumer):
     def _identify(self, key: str) -> ChatSession:
         session_id = selectors.parse_session_id(self.scope["url_route"]["kwargs"]["session_id"])
         session = selectors.session_for_key(session_id, key)
-        origins.require_allowed(session.tenant, origins.header(self.scope, b"origin"))
+        origins.require_allowed(session.tenant.allowed_origins, self._origin)
         return session
+
+    @property
+    def _origin(self) -> str:
+        return origins.header(self.scope, b"origin")
 
     def _open(self, command: protocol.Hello) -> _Ready:
         """Restores the session and reads the snapshot. After the subscription: what commits from here on arrives
@@ -111,7 +135,6 @@ class VisitorConsumer(FrameConsumer):
             is_page_load=command.restored,
             page_url=command.page.url,
             page_title=command.page.title,
-            is_visible=command.visible,
         )
         after = command.after_seq
         is_known = after is not None and 0 <= after <= session.last_seq
@@ -140,10 +163,17 @@ class VisitorConsumer(FrameConsumer):
         if answer.cancelled():
             return
         error = answer.exception()
-        if error is None:
-            self.send_frame("pong", answer.result()._asdict())
-        elif isinstance(error, ChatError):
+        if isinstance(error, ChatError):
             self._refuse(error)
+            return
+        beat = answer.result()
+        try:
+            # The tenant may have taken this website off its list while the socket was open.
+            origins.require_allowed(beat.allowed_origins, self._origin)
+        except OriginNotAllowed as refusal:
+            self._refuse(refusal)
+        else:
+            self.send_frame("pong", {"last_seq": beat.last_seq, "status": beat.status, "server_time": beat.server_time})
 
     async def send_message(self, command: protocol.SendMessage) -> None:
         post = Post(self.session_id, command.client_message_id, protocol.clean_text(command.body), VISITOR)
@@ -167,7 +197,23 @@ class VisitorConsumer(FrameConsumer):
         await self.in_thread(services.mark_read, self.session_id, Party.VISITOR, command.seq)
 
     async def view_page(self, command: protocol.Page) -> None:
-        await self.in_thread(services.record_page, self.session_id, url=command.url, title=command.title)
+        """At most one in PAGE_SECONDS is stored, the last one always: a page that changes its address all the time
+        must not keep every console busy."""
+        self._page = command
+        if not self._is_moving:
+            self._is_moving = True
+            self._start(self._move())
+
+    async def _move(self) -> None:
+        try:
+            while (page := self._page) is not None:
+                self._page = None
+                await self.in_thread(services.record_page, self.session_id, url=page.url, title=page.title)
+                await asyncio.sleep(PAGE_SECONDS)
+        except SessionOver as error:
+            self._refuse(error)
+        finally:
+            self._is_moving = False
 
     async def history(self, command: protocol.History) -> None:
         self.send_frame("chat.history", await self.in_thread(self._history, command))

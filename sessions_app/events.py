@@ -48,9 +48,14 @@ def watch_group(session_id: UUID | str) -> str:
     return f"watch.{session_id}"
 
 
-def agent_group(user_id: int) -> str:
-    """The consoles of one agent."""
-    return f"agent.{user_id}"
+def agent_group(user_id: int, tenant_id: int) -> str:
+    """The consoles of one agent, for the chats of one tenant: a tenant taken away takes its news along."""
+    return f"agent.{user_id}.{tenant_id}"
+
+
+def rights_group(user_id: int) -> str:
+    """The consoles of one agent, for what concerns the agent."""
+    return f"rights.{user_id}"
 
 
 def tenant_group(tenant_id: int) -> str:
@@ -64,7 +69,7 @@ def console_groups(session: ChatSession) -> tuple[str, ...]:
         return tenant_group(session.tenant_id), watch_group(session.session_id)
     if session.assigned_to_id is None:
         return (watch_group(session.session_id),)
-    return agent_group(session.assigned_to_id), watch_group(session.session_id)
+    return agent_group(session.assigned_to_id, session.tenant_id), watch_group(session.session_id)
 
 
 def message_new(session: ChatSession, message: Message, *, also: tuple[str, ...] = ()) -> Event:
@@ -125,12 +130,12 @@ def read(session: ChatSession, by: Party, seq: int) -> Event:
 
 
 def rights_changed(user_id: int) -> Event:
-    return Event((agent_group(user_id),), RIGHTS_CHANGED, {})
+    return Event((rights_group(user_id),), RIGHTS_CHANGED, {})
 
 
 def publish(events: Iterable[Event]) -> None:
-    """Rings the doorbells, in this order. From any thread and any process; never raises, never waits for Redis
-    in a web process."""
+    """Rings the doorbells, in this order. From any thread and any process; never raises, and where the process has
+    sockets never waits for Redis."""
     frames = [
         hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload})) for event in events
     ]

@@ -42,7 +42,7 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self._id = uuid4().hex
         self._layer = get_channel_layer()
-        self._channel: str | None = None
+        self._channel: asyncio.Task[str] | None = None
         self._receiver: asyncio.Task | None = None
         # Values are used as ordered sets: the oldest socket of a group comes first.
         self._members: defaultdict[str, dict[Socket, None]] = defaultdict(dict)
@@ -55,14 +55,17 @@ class Hub:
         """This process's sockets in ``group``, the oldest first."""
         return list(self._members.get(group, ()))
 
-    async def join(self, socket: Socket, group: str) -> None:
-        """From the return on, ``socket`` gets the group's events: local ones always, those of other processes as
+    async def join(self, socket: Socket, *groups: str) -> None:
+        """From the return on, ``socket`` gets the groups' events: local ones always, those of other processes as
         long as Redis answers. Subscribing is repeated in the background until it does."""
-        self._members[group][socket] = None
-        if group not in self._subscriptions:
-            self._subscriptions[group] = asyncio.create_task(self._subscribe(group))
-        # A later socket of the group must not take its snapshot before the subscription stands, either.
-        await asyncio.wait([self._subscriptions[group]], timeout=SEND_TIMEOUT_SECONDS)
+        for group in groups:
+            self._members[group][socket] = None
+            if group not in self._subscriptions:
+                self._subscriptions[group] = asyncio.create_task(self._subscribe(group))
+        if groups:
+            # A later socket of a group must not take its snapshot before the subscription stands, either.
+            subscriptions = [self._subscriptions[group] for group in groups]
+            await asyncio.wait(subscriptions, timeout=SEND_TIMEOUT_SECONDS)
 
     def leave(self, socket: Socket, group: str) -> None:
         members = self._members.get(group)
@@ -102,37 +105,45 @@ class Hub:
     async def _subscribe(self, group: str) -> None:
         while True:
             try:
-                if self._channel is None:
-                    self._channel = await self._layer.new_channel("hub.")
-                    self._receiver = asyncio.create_task(self._receive())
-                await self._layer.group_add(group, self._channel)
+                await self._layer.group_add(group, await self._own_channel())
                 return
             except Exception:  # noqa: BLE001 - whatever Redis or its client raises, the socket lives on
                 logger.warning("subscribing failed, trying again", exc_info=True)
                 await asyncio.sleep(REPAIR_SECONDS)
+
+    async def _own_channel(self) -> str:
+        """The layer channel of this process. Many sockets may ask for it at once: it is made once."""
+        if self._channel is None or (self._channel.done() and self._channel.exception()):
+            self._channel = asyncio.create_task(self._make_channel())
+        return await asyncio.shield(self._channel)
+
+    async def _make_channel(self) -> str:
+        channel = await self._layer.new_channel("hub.")
+        self._receiver = asyncio.create_task(self._receive(channel))
+        return channel
 
     async def _unsubscribe(self, group: str, subscription: asyncio.Task) -> None:
         if not subscription.done():
             subscription.cancel()
             await asyncio.wait([subscription])
         # Somebody may have joined again meanwhile: its subscription stands on the same channel.
-        if group not in self._subscriptions and self._channel is not None:
+        if group not in self._subscriptions:
             try:
-                await self._layer.group_discard(group, self._channel)
+                await self._layer.group_discard(group, await self._own_channel())
             except Exception:  # noqa: BLE001 - a subscription too many costs nothing but a little traffic
                 logger.warning("unsubscribing failed", exc_info=True)
 
-    async def _receive(self) -> None:
+    async def _receive(self, channel: str) -> None:
         while True:
             try:
-                message = await self._layer.receive(self._channel)
+                self._take(await self._layer.receive(channel))
             except Exception:  # noqa: BLE001 - the one receiver of the process must not die
                 logger.warning("receiving failed, trying again", exc_info=True)
                 await asyncio.sleep(REPAIR_SECONDS)
-                continue
-            # Another release may run beside this one during a deploy: what we do not know, we leave alone.
-            if message.get("type") != LAYER_TYPE or message.get("origin") == self._id:
-                continue
+
+    def _take(self, message: dict) -> None:
+        # Another release may run beside this one during a deploy: what we do not know, we leave alone.
+        if message.get("type") == LAYER_TYPE and message.get("origin") != self._id:
             for name, text in message["frames"]:
                 self._deliver((message["group"],), name, text)
 

@@ -201,7 +201,8 @@ class ChatSession(models.Model):
         STORAGE = "storage"
 
     session_id = models.UUIDField(default=uuid4, unique=True, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="sessions")
+    # Its constraints below serve as the index.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="sessions", db_index=False)
     session_key_hash = models.CharField(max_length=64, editable=False)
     # Hashed: whoever repeats a start gets its key again, so the id itself is a secret worth not storing.
     start_id_hash = models.CharField(max_length=64, null=True, editable=False)
@@ -342,7 +343,7 @@ class Message(models.Model):
         SYSTEM = "system"
         FILE = "file"
 
-    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages", db_index=False)
     seq = models.PositiveIntegerField()
     client_message_id = models.UUIDField(null=True, blank=True)
     sender_type = models.CharField(

@@ -8,7 +8,7 @@ not flicker, closing one of two tabs is not leaving, and a real leaving is seen 
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from sessions_app import events, selectors, services
-from sessions_app.errors import ChatError, TenantNotFound, Unavailable
+from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
 from sessions_app.models import PRESENCE_TTL, ChatSession, Presence, Tenant
@@ -35,22 +35,24 @@ ANSWER_SECONDS = 2.5
 
 
 class Beat(NamedTuple):
-    """What a pong tells."""
+    """What a pong tells, and which websites the tenant allows by now."""
 
     last_seq: int
     status: str
     server_time: str
+    allowed_origins: list[str]
 
 
 _SESSIONS = ChatSession._meta.db_table
 
-# Rows are locked in the order in which every verb locks them. A session whose time is over by the rules of
-# ChatSession.is_restorable() is left alone: a beat must not bring it back to life.
+# A session whose time is over by the rules of ChatSession.is_restorable() is left alone: a beat must not bring it
+# back to life. So is one that somebody else has locked: its beat joins the next flush, and nobody waits for it.
 _STAMP = f"""
 WITH beat AS (
   SELECT * FROM unnest(%s::uuid[], %s::boolean[], %s::boolean[]) AS b(session_id, visible, active)
 ), before AS (
-  SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active
+  SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active,
+    tenant.allowed_origins
   FROM {_SESSIONS} AS session
   JOIN beat USING (session_id)
   JOIN {Tenant._meta.db_table} AS tenant ON tenant.id = session.tenant_id
@@ -61,18 +63,18 @@ WITH beat AS (
     AND NOT (session.last_seen_at <= statement_timestamp() - tenant.disconnect_timeout_seconds * interval '1 second'
       AND NOT (tenant.reopen_enabled AND session.last_activity_at
         > statement_timestamp() - tenant.session_expiry_seconds * interval '1 second'))
-  ORDER BY session.id
-  FOR NO KEY UPDATE OF session
+  FOR NO KEY UPDATE OF session SKIP LOCKED
 )
 UPDATE {_SESSIONS} AS session
-SET last_seen_at = statement_timestamp(),
-    last_activity_at = CASE WHEN before.active THEN statement_timestamp() ELSE session.last_activity_at END,
+SET last_seen_at = GREATEST(session.last_seen_at, statement_timestamp()),
+    last_activity_at = CASE WHEN before.active THEN GREATEST(session.last_activity_at, statement_timestamp())
+      ELSE session.last_activity_at END,
     is_visible = before.visible,
     left_at = NULL
 FROM before
 WHERE session.id = before.id
 RETURNING session.session_id, session.tenant_id, session.assigned_to_id, session.status, session.last_seen_at,
-  session.last_seq,
+  session.last_seq, before.allowed_origins,
   before.is_visible <> before.visible OR before.left_at IS NOT NULL
     OR before.last_seen_at < statement_timestamp() - %s * interval '1 second'
 """
@@ -84,17 +86,18 @@ WHERE id IN (
   SELECT id FROM {_SESSIONS}
   WHERE session_id = ANY(%s::uuid[]) AND status IN ('queued', 'active')
     AND last_seen_at < statement_timestamp() - interval '2 seconds'
-  ORDER BY id FOR NO KEY UPDATE
+  FOR NO KEY UPDATE SKIP LOCKED
 )
 RETURNING session_id, tenant_id, assigned_to_id, status, last_seen_at
 """
 
 
-def stamp(beats: dict[UUID, tuple[bool, bool]]) -> dict[UUID, Beat | ChatError]:
+def stamp(beats: dict[UUID, tuple[bool, bool]]) -> tuple[dict[UUID, Beat | ChatError], set[UUID]]:
     """Stamps sessions, {session_id: (visible, active)}, as seen now; active: the visitor used the page.
 
-    One statement, however many they are. A session that is over, or whose time is over, gets what it has come to.
-    Agents are told whose presence changed.
+    One statement, however many they are. Returns the answers, and the sessions that could not be stamped because
+    somebody holds their rows. A session that is over, or whose time is over, gets what it has come to. Agents are
+    told whose presence changed.
     """
     visible = [is_visible for is_visible, _ in beats.values()]
     active = [is_active for _, is_active in beats.values()]
@@ -103,25 +106,36 @@ def stamp(beats: dict[UUID, tuple[bool, bool]]) -> dict[UUID, Beat | ChatError]:
         rows = cursor.fetchall()
     answers: dict[UUID, Beat | ChatError] = {}
     changed = []
-    for session_id, tenant_id, assigned_to_id, status, now, last_seq, has_changed in rows:
-        answers[session_id] = Beat(last_seq, status, timestamp(now))
+    for *row, last_seq, allowed_origins, has_changed in rows:
+        session_id, _, _, status, now = row
+        answers[session_id] = Beat(last_seq, status, timestamp(now), allowed_origins)
         if has_changed:
-            presence = Presence.ONLINE if beats[session_id][0] else Presence.AWAY
-            changed.append(_presence_changed((session_id, tenant_id, assigned_to_id, status, now), presence))
+            changed.append(_presence_changed(row, Presence.ONLINE if beats[session_id][0] else Presence.AWAY))
     events.publish(changed)
-    for session_id in beats.keys() - answers.keys():
-        answers[session_id] = _state_of(session_id)
-    return answers
+    others, held = _states_of(beats.keys() - answers.keys())
+    return answers | others, held
 
 
-def _state_of(session_id: UUID) -> Beat | ChatError:
-    try:
-        session = services.abandon_if_lost(session_id)
-        if not session.tenant.is_active:
-            raise TenantNotFound
-    except ChatError as error:
-        return error
-    return Beat(session.last_seq, session.status, timestamp(selectors.database_now()))
+def _states_of(session_ids: Iterable[UUID]) -> tuple[dict[UUID, Beat | ChatError], set[UUID]]:
+    """What the sessions that were not stamped have come to, and those that are merely held by somebody."""
+    missing = set(session_ids)
+    if not missing:
+        return {}, set()
+    now = selectors.database_now()
+    found = ChatSession.objects.filter(session_id__in=missing).select_related("tenant")
+    states: dict[UUID, Beat | ChatError] = {session_id: SessionNotFound() for session_id in missing}
+    held = set()
+    for session in found:
+        tenant = session.tenant
+        if not tenant.is_active:
+            states[session.session_id] = TenantNotFound()
+            continue
+        if session.is_open and not session.is_restorable(now):
+            session = services.abandon_if_lost(session.session_id)
+        elif session.is_open:
+            held.add(session.session_id)
+        states[session.session_id] = Beat(session.last_seq, session.status, timestamp(now), tenant.allowed_origins)
+    return states, held
 
 
 def mark_left(session_ids: Iterable[UUID]) -> None:
@@ -132,7 +146,7 @@ def mark_left(session_ids: Iterable[UUID]) -> None:
     events.publish(_presence_changed(row, Presence.GONE) for row in rows)
 
 
-def _presence_changed(row: tuple, presence: Presence) -> events.Event:
+def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
     columns = ("session_id", "tenant_id", "assigned_to_id", "status", "last_seen_at")
     return events.presence_changed(ChatSession(**dict(zip(columns, row, strict=True))), presence)
 
@@ -157,7 +171,11 @@ class Board:
 
     def leave(self, session_id: UUID, socket: Socket) -> None:
         sockets = self._sockets.get(session_id, {})
-        if sockets.pop(socket, None) is not None and not sockets:
+        if sockets.pop(socket, None) is None:
+            return
+        if sockets:
+            self.see(session_id)  # the tab that was visible may have been the one that went
+        else:
             del self._sockets[session_id]
             del self._stamped_at[session_id]
             self._loop.call_later(LEAVE_GRACE_SECONDS, self._ask, session_id)
@@ -209,7 +227,9 @@ class Board:
         answers: dict[UUID, Beat | ChatError] = {}
         try:
             if beats:
-                answers = await database_sync_to_async(stamp, thread_sensitive=False)(beats)
+                answers, held = await database_sync_to_async(stamp, thread_sensitive=False)(beats)
+                for session_id in held:
+                    self.see(session_id, is_active=beats[session_id][1])
                 for session_id in self._stamped_at.keys() & answers.keys():
                     self._stamped_at[session_id] = now
             if left:

@@ -105,6 +105,7 @@ def _depth(text: str) -> int:
 
 
 def _check_depth(text: str) -> None:
+    """Only for what has been parsed: in text whose strings do not end the expression takes quadratic time."""
     # Nearly every honest document has so few brackets that it cannot be deep: counting is cheaper than scanning.
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ProtocolError
@@ -118,8 +119,8 @@ def parse_frame(text: str, commands: dict[str, type[Struct]]) -> tuple[str, Stru
     tell which of its messages failed.
     """
     try:
-        _check_depth(text)
         envelope = _decode_envelope(text)
+        _check_depth(text)
         struct = commands[envelope.type]
     except (msgspec.MsgspecError, KeyError, RecursionError, UnicodeError) as error:
         raise ProtocolError from error
@@ -144,8 +145,8 @@ def parse_document(data: bytes) -> dict[str, object]:
     """The JSON object of an HTTP body, by the same rules as a frame. Raises Invalid."""
     try:
         text = data.decode()
-        _check_depth(text)
         document = msgspec.json.decode(text)
+        _check_depth(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ProtocolError) as error:
         raise Invalid("The body is not valid JSON.") from error
     if not isinstance(document, dict):

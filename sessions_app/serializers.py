@@ -10,6 +10,9 @@ from rest_framework import serializers
 from sessions_app.models import ChatSession, Message, Tenant
 from sessions_app.protocol import is_storable
 
+# A summary goes to every console of a tenant: it carries the beginning of a message, not 4000 characters of it.
+PREVIEW_CHARS = 160
+
 
 def encode(value: object) -> str:
     """JSON text; datetimes as ISO-8601 in UTC, UUIDs as strings."""
@@ -121,7 +124,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "presence": session.presence(now),
         "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
         "last_seq": session.last_seq,
-        "last_message": None if last_message is None else message_payload(last_message, session.session_id),
+        "last_message": None if last_message is None else _preview(last_message, session),
         "visitor_read_seq": session.visitor_read_seq,
         "agent_read_seq": session.agent_read_seq,
         "closed_at": timestamp(session.closed_at),
@@ -129,6 +132,11 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "stage": session.stage or None,
         "ended_by": session.ended_by,
     }
+
+
+def _preview(message: Message, session: ChatSession) -> dict[str, object]:
+    payload = message_payload(message, session.session_id)
+    return {**payload, "body": message.body[:PREVIEW_CHARS]}
 
 
 def pulse_payload(session: ChatSession, now: datetime) -> dict[str, object]:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, prefetch_related_objects
-from django.db.models.functions import Greatest, Least, Now
+from django.db.models import F, Value, prefetch_related_objects
+from django.db.models.functions import Least
 
 from sessions_app import events, selectors, tokens
-from sessions_app.errors import ChatError, Conflict, Invalid, SessionNotFound, SessionOver, Taken
+from sessions_app.errors import ChatError, Conflict, Invalid, SessionNotFound, SessionOver, Taken, TenantNotFound
 from sessions_app.models import ChatSession, Message, Party, Presence, Reason, SessionEvent, Status, Tenant
 from sessions_app.serializers import agent_name, message_payload
 from sessions_app.work import SYSTEM, Actor, Work, verb
@@ -123,15 +123,18 @@ def _started_before(tenant: Tenant, start_id_hash: str, key: str) -> Started | N
 
 
 @verb
-def post_messages(work: Work, posts: Sequence[Post]) -> list[Posted | ChatError]:
+def post_messages(work: Work, posts: Sequence[Post], *, skip_locked: bool = False) -> list[Posted | ChatError | None]:
     """Stores messages of any number of sessions in one transaction; each has its own outcome, in the same order.
+
+    With ``skip_locked`` the outcome of a session that somebody else holds is None: try that one again by itself,
+    rather than let all the others wait for it.
 
     A repeat (same session, same client_message_id) gets the message that was stored, whatever became of the
     session since; the same id with another body or sender is a Conflict. A visitor's message to a session that may
     be reopened reopens it. Other outcomes: SessionNotFound, SessionOver, Taken, Invalid.
     A database error is raised: nothing of the batch was stored, all of it may be repeated.
     """
-    sessions = work.lock_many(post.session_id for post in posts)
+    sessions = work.lock_many((post.session_id for post in posts), skip_locked=skip_locked)
     known = {
         (message.session_id, message.client_message_id): message
         for message in Message.objects.filter(
@@ -139,8 +142,11 @@ def post_messages(work: Work, posts: Sequence[Post]) -> list[Posted | ChatError]
             client_message_id__in={post.client_message_id for post in posts},
         )
     }
-    outcomes: list[Posted | ChatError] = []
+    outcomes: list[Posted | ChatError | None] = []
     for post in posts:
+        if skip_locked and post.session_id not in sessions:
+            outcomes.append(None)
+            continue
         try:
             outcomes.append(_post(work, sessions.get(post.session_id), known, post))
         except ChatError as error:
@@ -165,6 +171,8 @@ def _post(work: Work, session: ChatSession | None, known: dict[tuple[int, UUID],
 
     enters_queue = False
     if is_visitor:
+        if not session.tenant.is_active:
+            raise TenantNotFound
         _require_visit(work, session)
         sender = Actor(Party.VISITOR, session.customer_name or "Visitor")
         enters_queue = session.status == Status.QUEUED and session.waiting_since is None
@@ -204,7 +212,6 @@ def restore_session(
     is_page_load: bool,
     page_url: str = "",
     page_title: str = "",
-    is_visible: bool = True,
 ) -> Restored:
     """The visitor is back, with a key that the caller has checked. Reopens what may be reopened.
 
@@ -214,12 +221,10 @@ def restore_session(
     was_abandoned = session.status == Status.ABANDONED
     _require_visit(work, session)
     _touch(work, session)
-    session.is_visible = is_visible
     if is_page_load or was_abandoned:
         session.last_activity_at = work.now
     if page_url:
-        session.page_url, session.page_title = page_url, page_title
-        work.announce(_session_changed(session, work.now))
+        _show_page(work, session, page_url, page_title)
     return Restored(session, was_abandoned)
 
 
@@ -291,23 +296,26 @@ def _abandon(work: Work, session: ChatSession, queue_position: int | None) -> No
     )
 
 
-def record_page(session_id: UUID, *, url: str, title: str) -> None:
-    """The visitor went to another page. Nothing happens once the session is over."""
-    changed = (
-        ChatSession.objects.open()
-        .filter(session_id=session_id)
-        .update(page_url=url, page_title=title, last_activity_at=Now(), last_seen_at=Now(), left_at=None)
-    )
-    if changed:
-        session = selectors.session_by_id(session_id)
-        events.publish([_session_changed(session, selectors.database_now())])
+@verb
+def record_page(work: Work, session_id: UUID, *, url: str, title: str) -> None:
+    """The visitor went to another page. Raises SessionNotFound, SessionOver."""
+    session = work.lock(session_id)
+    _require_visit(work, session)
+    _touch(work, session)
+    session.last_activity_at = work.now
+    _show_page(work, session, url, title)
+
+
+def _show_page(work: Work, session: ChatSession, url: str, title: str) -> None:
+    session.page_url, session.page_title = url, title
+    work.announce(_session_changed(session, work.now))
 
 
 def mark_read(session_id: UUID, by: Party, seq: int) -> None:
     """Read up to ``seq``: never backwards, never beyond what there is."""
     column = "visitor_read_seq" if by == Party.VISITOR else "agent_read_seq"
-    read_up_to = Greatest(F(column), Least(F("last_seq"), seq))
-    unread = ChatSession.objects.filter(session_id=session_id, **{f"{column}__lt": seq})
+    read_up_to = Least(F("last_seq"), Value(seq))
+    unread = ChatSession.objects.filter(session_id=session_id, **{f"{column}__lt": read_up_to})
     if unread.update(**{column: read_up_to}):
         session = selectors.session_by_id(session_id)
         events.publish([events.read(session, by, getattr(session, column))])
@@ -334,13 +342,17 @@ def accept_session(work: Work, session_id: UUID, agent: Actor) -> ChatSession:
 
 @verb
 def return_to_queue(work: Work, session_id: UUID, *, agent_id: int) -> bool:
-    """Takes a chat that waits for an answer back from an agent who is gone, to its old place in the queue.
+    """Takes a chat that waits for an answer back from an agent who is gone, to its old place in the queue. It counts
+    as activity: the idle rule must not take a visitor who waited for somebody who is not there.
 
-    False, and nothing happens, if the agent has answered, or no longer has it. Raises SessionNotFound.
+    False, and nothing happens, if the agent has answered, is back, or no longer has it. Raises SessionNotFound.
     """
     session = work.lock(session_id)
     if session.assigned_to_id != agent_id or session.status != Status.ACTIVE or session.waiting_since is None:
         return False
+    if selectors.agent_directory().is_available(agent_id, session.tenant_id):
+        return False
+    session.last_activity_at = work.now
     text = f"{agent_name(session.assigned_to)} left the chat"
     session.assigned_to = None
     work.move(session, Status.QUEUED, Reason.AGENT_GONE, SYSTEM, text)

@@ -25,8 +25,8 @@ from sessions_app.shutdown import drains
 
 logger = logging.getLogger(__name__)
 
-# A client that takes this much without a single frame of its own (a heartbeat is due every 30 s) does not read.
-MAX_UNHEARD_BYTES = 1024 * 1024
+# What may wait for a client that does not read. (uvicorn makes us wait with it; daphne_server.py counts for daphne.)
+MAX_UNREAD_BYTES = 1024 * 1024
 CLOSE_TRY_AGAIN = 1013
 
 
@@ -63,11 +63,11 @@ class FrameConsumer(AsyncConsumer):
         self.is_admitted = False
         self._send = send
         self._outbox: deque[tuple[str, int]] = deque()
+        self._outbox_bytes = 0
         self._sender: asyncio.Task | None = None
         self._held: list[tuple[str, str]] | None = None
-        self._is_closing = False
+        self._is_closing = self._is_gone = False
         self._bad_frames = 0
-        self._unheard_bytes = 0
         self._budget = Budget(settings.CHAT_FRAME_RATES)
         await receive()  # websocket.connect
         drain = drains.current()
@@ -76,16 +76,16 @@ class FrameConsumer(AsyncConsumer):
             return
         await send({"type": "websocket.accept"})
         loop = asyncio.get_running_loop()
-        hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self._require_hello)
+        self._hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self.close, protocol.CLOSE_TIMEOUT)
         drain.sockets.add(self)
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 if not self._is_closing:
                     await self._receive(message.get("text"))
         finally:
-            self._is_closing = True
+            self._is_closing = self._is_gone = True
             drain.sockets.discard(self)
-            hello_timeout.cancel()
+            self._hello_timeout.cancel()
             self.left()
 
     # --- for subclasses -------------------------------------------------------------------------------------------
@@ -134,12 +134,7 @@ class FrameConsumer(AsyncConsumer):
 
     # --- in -------------------------------------------------------------------------------------------------------
 
-    def _require_hello(self) -> None:
-        if not self.is_admitted:
-            self.close(protocol.CLOSE_TIMEOUT)
-
     async def _receive(self, text: str | None) -> None:
-        self._unheard_bytes = 0
         if wait := self._budget.take():
             self.send_error(RateLimited(wait))
             self.close(protocol.CLOSE_TOO_FAST)
@@ -151,7 +146,9 @@ class FrameConsumer(AsyncConsumer):
         command = None
         try:
             name, command = protocol.parse_frame(text or "", self.commands)
-            if not self.is_admitted and name != "hello":
+            if name == "hello":
+                self._hello_timeout.cancel()  # it has come; a slow database is not the client's fault
+            elif not self.is_admitted:
                 raise Invalid("Say hello first.")
             await self.handlers[name](self, command)
         except protocol.ProtocolError as error:
@@ -193,9 +190,8 @@ class FrameConsumer(AsyncConsumer):
         """Queues one finished frame."""
         if self._is_closing:
             return
-        self._unheard_bytes += len(text)
-        if self._unheard_bytes > MAX_UNHEARD_BYTES:
-            # What waits for it would never be read; the close frame may not be, either.
+        if self._outbox_bytes > MAX_UNREAD_BYTES:
+            # It would never be read. Nor would the close frame: the server's pings end the connection.
             self._outbox.clear()
             self.close(protocol.CLOSE_TIMEOUT)
             return
@@ -203,6 +199,7 @@ class FrameConsumer(AsyncConsumer):
 
     def _enqueue(self, text: str, close_code: int) -> None:
         self._outbox.append((text, close_code))
+        self._outbox_bytes += len(text)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._drain())
 
@@ -214,5 +211,7 @@ class FrameConsumer(AsyncConsumer):
                     await self._send({"type": "websocket.close", "code": close_code})
                 else:
                     await self._send({"type": "websocket.send", "text": text})
+                self._outbox_bytes -= len(text)
         except Exception as error:  # noqa: BLE001 - servers raise errors of their own for a socket that is gone
-            logger.debug("sending to a closed socket: %r", error)
+            # The client comes back and is told everything again.
+            logger.log(logging.DEBUG if self._is_gone else logging.WARNING, "a frame could not be sent: %r", error)

@@ -99,10 +99,10 @@ class Work:
         self.now = selectors.database_now()
         return locked
 
-    def lock_many(self, session_ids: Iterable[UUID]) -> dict[UUID, ChatSession]:
-        """Those of the sessions that exist, by their session_id."""
+    def lock_many(self, session_ids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, ChatSession]:
+        """Those of the sessions that exist (and that nobody else has locked), by their session_id."""
         rows = ChatSession.objects.filter(session_id__in=set(session_ids))
-        return {session.session_id: session for session in self.lock_rows(rows)}
+        return {session.session_id: session for session in self.lock_rows(rows, skip_locked=skip_locked)}
 
     def lock(self, session_id: UUID, *, agent: Actor | None = None) -> ChatSession:
         """For an agent, another tenant's session is as unknown as none. Raises SessionNotFound."""
@@ -178,7 +178,8 @@ class Work:
         SessionEvent.objects.bulk_create(self._transitions)
         _write(list(self._sessions.values()))
         if self._news or self._queues:
-            transaction.on_commit(self._publish)
+            # Robust: what was committed has happened, whether its news gets out or not.
+            transaction.on_commit(self._publish, robust=True)
 
     def _publish(self) -> None:
         for tenant_id in self._queues:
@@ -196,7 +197,6 @@ _WRITTEN = {
     "last_seq": "integer",
     "page_url": "text",
     "page_title": "text",
-    "is_visible": "boolean",
     "updated_at": "timestamptz",
     "last_activity_at": "timestamptz",
     "last_seen_at": "timestamptz",

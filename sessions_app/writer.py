@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from channels.db import DatabaseSyncToAsync
+from channels.db import DatabaseSyncToAsync, database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 
@@ -26,21 +26,27 @@ MAX_BATCH = 500
 MAX_WAITING = 5000
 
 
-def write(posts: Sequence[Post]) -> list[Posted | ChatError]:
+def write(posts: Sequence[Post], *, skip_locked: bool = False) -> list[Posted | ChatError | None]:
     """Stores the posts that the limits let through, in one transaction; the outcomes in the same order.
 
     The one path of every message, from sockets and HTTP alike. A database error is the outcome of all: Unavailable.
+    For ``skip_locked`` see services.post_messages().
     """
     visitors = [post for post in posts if post.sender.type == Party.VISITOR]
     waits = throttles.take("message", [post.session_id for post in visitors], settings.CHAT_MESSAGE_RATES)
     refused = {id(post): RateLimited(wait) for post, wait in zip(visitors, waits, strict=True) if wait}
-    admitted = [post for post in posts if id(post) not in refused]
-    try:
-        outcomes = iter(services.post_messages(admitted) if admitted else ())
-    except DatabaseError:
-        logger.exception("a batch of %d messages was not stored", len(admitted))
-        outcomes = iter([Unavailable()] * len(admitted))
+    outcomes = iter(_store([post for post in posts if id(post) not in refused], skip_locked=skip_locked))
     return [refused.get(id(post)) or next(outcomes) for post in posts]
+
+
+def _store(posts: Sequence[Post], *, skip_locked: bool = False) -> Sequence[Posted | ChatError | None]:
+    if not posts:
+        return []
+    try:
+        return services.post_messages(posts, skip_locked=skip_locked)
+    except DatabaseError:
+        logger.exception("a batch of %d messages was not stored", len(posts))
+        return [Unavailable()] * len(posts)
 
 
 def write_one(post: Post) -> Posted:
@@ -48,6 +54,12 @@ def write_one(post: Post) -> Posted:
     [outcome] = write([post])
     if isinstance(outcome, ChatError):
         raise outcome
+    return outcome
+
+
+def _store_one(post: Post) -> Posted | ChatError:
+    """What was skipped, now waiting for its lock: as long as the database's lock_timeout allows."""
+    [outcome] = _store([post])
     return outcome
 
 
@@ -59,10 +71,15 @@ class Writer:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._write = DatabaseSyncToAsync(write, thread_sensitive=False, executor=self._executor)
         self._task: asyncio.Task | None = None
+        self._alone: set[asyncio.Task] = set()
 
     @property
     def is_busy(self) -> bool:
         """Whether somebody waits for a commit."""
+        return self._is_running or bool(self._alone)
+
+    @property
+    def _is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
     async def post(self, post: Post) -> Posted:
@@ -71,7 +88,7 @@ class Writer:
             raise Busy
         outcome: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         self._waiting.append((post, outcome))
-        if not self.is_busy:
+        if not self._is_running:
             self._task = asyncio.create_task(self._run())
         return await outcome
 
@@ -79,17 +96,36 @@ class Writer:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
             try:
-                outcomes = await self._write([post for post, _ in batch])
+                outcomes = await self._write([post for post, _ in batch], skip_locked=True)
             except Exception:  # noqa: BLE001 - a bug in one batch must not leave its senders waiting for ever
                 logger.exception("a batch of %d messages failed", len(batch))
                 outcomes = [Unavailable()] * len(batch)
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():  # its socket went away meanwhile; what was stored stays stored
-                    continue
-                if isinstance(outcome, ChatError):
-                    future.set_exception(outcome)
+            for (post, future), outcome in zip(batch, outcomes, strict=True):
+                if outcome is None:
+                    self._start_alone(post, future)
                 else:
-                    future.set_result(outcome)
+                    _resolve(future, outcome)
+
+    def _start_alone(self, post: Post, future: asyncio.Future[Posted]) -> None:
+        task = asyncio.create_task(self._run_alone(post, future))
+        self._alone.add(task)
+        task.add_done_callback(self._alone.discard)
+
+    async def _run_alone(self, post: Post, future: asyncio.Future[Posted]) -> None:
+        try:
+            _resolve(future, await database_sync_to_async(_store_one, thread_sensitive=False)(post))
+        except Exception:  # noqa: BLE001 - as above
+            logger.exception("a message failed")
+            _resolve(future, Unavailable())
+
+
+def _resolve(future: asyncio.Future[Posted], outcome: Posted | ChatError) -> None:
+    if future.done():  # its socket went away meanwhile; what was stored stays stored
+        return
+    if isinstance(outcome, ChatError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 writers = PerLoop(Writer)

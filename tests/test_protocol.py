@@ -1,6 +1,7 @@
 """The rules that the server and the widget share, and what a frame may be."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def test_the_server_judges_texts_as_the_widget_does(text, problem):
     else:
         with pytest.raises(Invalid, match={"empty": "is empty", "too_long": "too long"}[problem]):
             protocol.clean_text(text)
+
+
+def test_no_text_takes_quadratic_time():
+    """It took 47 s: a string that does not end, sought for its end from every quotation mark in it."""
+    hostile = ("[" * 6 + '"' + '\\"' * 30_000).encode()
+    started = time.process_time()
+    with pytest.raises(Invalid):
+        protocol.parse_document(hostile)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.parse_frame(hostile.decode(), {})
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,13 @@
 from uuid import uuid4
 
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.models import Session
 
-from agents_app import consumers
-from sessions_app import services
+from agents_app import consumers, selectors
+from agents_app.services import release_chats_of_absent_agents
+from sessions_app import hub, services
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 from tests.sockets.conftest import in_db
@@ -45,7 +49,10 @@ def id_of(started) -> str:
 # --- who may ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", None, "http://testserver.evil.example"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", None, "http://testserver.evil.example", "http://[", "http://testserver:81"],
+)
 async def test_AT03_a_foreign_page_is_refused_before_the_handshake(sockets, alice, origin):
     assert not await (await sockets.agent(alice, origin=origin)).connect()
 
@@ -82,6 +89,68 @@ async def test_a_tenant_taken_away_takes_its_chats_along(sockets, alice, tenant,
     assert (await socket.expect("agent.ready"))["sessions"] == []
     await in_db(say, vera, "Do not tell Alice")
     assert await socket.is_silent()
+
+
+@pytest.mark.parametrize("how", ["opened", "mine"])
+async def test_a_tenant_taken_away_takes_open_and_own_chats_along(sockets, alice, tenant, vera, how):
+    if how == "mine":
+        await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    socket, _ = await sockets.console(alice)
+    if how == "opened":
+        await socket.send("chat.open", session_id=id_of(vera), after_seq=0)
+        await socket.expect("chat.session.ready")
+    await in_db(alice.tenants.remove, tenant)
+    assert (await socket.expect("agent.ready"))["sessions"] == []
+
+    await in_db(say, vera, "Do not tell Alice")
+    assert await socket.is_silent()
+    # Whoever cannot see a chat cannot answer it: it is given to those who can.
+    await in_db(release_chats_of_absent_agents)
+    assert (await in_db(fresh, vera)).status == "queued"
+
+
+def log_out(agent):
+    Session.objects.all().delete()
+    user_logged_out.send(type(agent.user), request=None, user=agent.user)
+
+
+def change_password(agent):
+    agent.user.set_password("another one entirely")
+    agent.user.save(update_fields=["password"])
+
+
+@pytest.mark.parametrize("end_login", [log_out, change_password])
+async def test_a_logout_or_a_new_password_ends_the_socket_at_once(sockets, alice, end_login):
+    socket, _ = await sockets.console(alice)
+    await in_db(end_login, alice)
+
+    assert await socket.expect_close() == 4401
+
+
+async def test_IN01_a_Redis_that_is_down_keeps_nobody_out(sockets, alice, tenant, vera, monkeypatch):
+    async def refuse(*args):
+        raise ConnectionError
+
+    for name in ("second", "third"):
+        await in_db(alice.tenants.add, await in_db(make_tenant, name))
+    monkeypatch.setattr(RedisPubSubChannelLayer, "group_add", refuse, raising=False)
+    monkeypatch.setattr(RedisPubSubChannelLayer, "group_send", refuse, raising=False)
+    monkeypatch.setattr(hub, "SEND_TIMEOUT_SECONDS", 0.2)
+    _, ready = await sockets.console(alice)
+    assert len(ready["sessions"]) == 1
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    assert (await widget.say("Still works"))["seq"] == 2
+
+
+async def test_a_long_queue_is_shown_from_its_head(sockets, alice, tenant, monkeypatch):
+    monkeypatch.setattr(selectors, "CONSOLE_QUEUE", 3)
+    waiting = [id_of(await in_db(make_session, tenant, says="x" * 4000)) for _ in range(5)]
+    console, ready = await sockets.console(alice)
+    assert [session["session_id"] for session in ready["sessions"]] == waiting[:3]
+    assert len(ready["sessions"][0]["last_message"]["body"]) == 160
+    await console.send("ping")
+    assert len((await console.expect("pong"))["sessions"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -223,6 +292,8 @@ async def test_a_closed_chat_leaves_the_list_and_says_why(sockets, alice, vera):
 
 
 def give_back(started, agent):
+    type(agent).objects.update(last_seen_at=None)
+    say(started, "Hello?")
     assert services.return_to_queue(started.session.session_id, agent_id=agent.user_id)
 
 

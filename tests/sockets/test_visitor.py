@@ -1,12 +1,15 @@
 """The visitor's socket: the contract of docs/protocol.md, and what it survives."""
 
+import asyncio
 import json
+import threading
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
-from sessions_app import presence, services
-from sessions_app.models import Message
+from sessions_app import consumers, events, presence, services
+from sessions_app.models import ChatSession, Message
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say, transitions
 from tests.sockets.conftest import in_db, until
@@ -217,6 +220,7 @@ async def test_what_an_agent_does_arrives_without_asking(sockets, vera, alice):
     ]
 
     await in_db(say, vera, "Thanks")
+    await in_db(type(alice).objects.update, last_seen_at=None)
     await in_db(services.return_to_queue, vera.session.session_id, agent_id=alice.user_id)
     await socket.expect("chat.session.unassigned")
 
@@ -264,7 +268,8 @@ async def test_a_message_to_a_session_whose_time_is_over_is_refused(sockets, ver
     await in_db(age, vera, minutes=30, only=("last_activity_at",))
     id = str(uuid4())
     await socket.send("chat.message.send", client_message_id=id, body="Too late")
-    await socket.expect("chat.session.ended")
+    refusal = await socket.expect("error")
+    assert (refusal["code"], refusal["reason"], refusal["client_message_id"]) == ("session_over", "idle", id)
 
     assert await socket.expect_close() == 4410
     assert await in_db(bodies, vera) == ["Hello"]
@@ -277,6 +282,91 @@ async def test_pong_carries_what_a_lost_doorbell_would_have_told(sockets, vera):
     pong = await socket.expect("pong")
 
     assert (pong["last_seq"], pong["status"], set(pong)) == (1, "queued", {"last_seq", "status", "server_time"})
+
+
+async def test_a_sweeps_bell_that_rings_late_does_not_end_a_reopened_chat(sockets, vera, monkeypatch):
+    rung = []
+    monkeypatch.setattr(events, "publish", rung.extend)
+    await in_db(age, vera, minutes=6)
+    await in_db(services.sweep)
+    monkeypatch.undo()
+    socket = sockets.visitor(vera)
+    assert (await socket.hello(vera, restored=True))["resume"] == "reopened"
+    await in_db(events.publish, rung)
+
+    assert (await socket.say("I am here"))["seq"] == 4
+    assert (await in_db(fresh, vera)).is_open
+
+
+async def test_one_locked_session_holds_up_nobody_else(sockets, tenant, vera):
+    other = await in_db(make_session, tenant)
+    held, free = sockets.visitor(vera), sockets.visitor(other)
+    await held.hello(vera)
+    await free.hello(other)
+    locked, release = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            ChatSession.objects.select_for_update().get(pk=vera.session.pk)
+            locked.set()
+            release.wait(10)
+
+    holding = asyncio.create_task(in_db(hold))
+    await asyncio.to_thread(locked.wait)
+    await held.send("chat.message.send", client_message_id=str(uuid4()), body="Wait for it")
+    await held.send("ping")
+    assert (await free.say("I need not wait"))["seq"] == 1
+    await free.send("ping")
+    await free.expect("pong")
+    assert not release.is_set()
+    release.set()
+    await holding
+    assert (await held.expect("chat.message.ack"))["message"]["body"] == "Wait for it"
+    await held.expect("pong")
+
+
+async def test_AT14_a_website_taken_off_the_list_is_closed_at_its_next_beat(sockets, tenant, vera):
+    socket = sockets.visitor(vera, origin="https://shop.example")
+    await socket.hello(vera)
+    tenant.allowed_origins = ["https://other.example"]
+    await in_db(tenant.save)
+    await socket.send("ping")
+
+    assert (await socket.expect("error"))["code"] == "origin_not_allowed"
+    assert await socket.expect_close() == 4403
+
+
+async def test_a_page_that_changes_all_the_time_is_stored_now_and_then_and_at_last(sockets, vera, monkeypatch):
+    monkeypatch.setattr(consumers, "PAGE_SECONDS", 0.1)
+    stored = []
+    record = services.record_page
+    monkeypatch.setattr(services, "record_page", lambda id, **page: (stored.append(page["url"]), record(id, **page)))
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    for number in range(60):
+        await socket.send("page.view", url=f"https://shop.example/{number}", title="")
+
+    await until(lambda: fresh(vera).page_url == "https://shop.example/59")
+    assert len(stored) < 20
+
+
+async def test_a_page_view_brings_nothing_back_whose_time_is_over(sockets, vera):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await in_db(age, vera, minutes=31, only=("last_activity_at",))
+    await socket.send("page.view", url="https://shop.example/late", title="")
+
+    assert await socket.expect_close() == 4410
+    assert (await in_db(fresh, vera)).closed_reason == "idle"
+
+
+async def test_a_second_tab_in_the_background_does_not_make_the_visitor_away(sockets, vera):
+    await sockets.visitor(vera).hello(vera, visible=True)
+    two = sockets.visitor(vera)
+    await two.hello(vera, visible=False)
+    await two.send("ping", visible=False)
+    await two.expect("pong")
+    assert (await in_db(fresh, vera)).is_visible
 
 
 async def test_a_page_view_moves_the_visitor(sockets, vera):
@@ -293,6 +383,9 @@ async def test_reading_is_told_to_both_sides(sockets, vera):
     await socket.send("chat.read", seq=1)
 
     assert await socket.expect("chat.read") == {"session_id": str(vera.session.session_id), "by": "visitor", "seq": 1}
+    await socket.send("chat.read", seq=1)
+    await socket.send("chat.read", seq=99)
+    assert await socket.is_silent()
 
 
 async def test_a_visitor_never_hears_of_another_session(sockets, tenant, vera):
