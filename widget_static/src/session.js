@@ -1,0 +1,408 @@
+import { backoff } from "./connection.js";
+import { cleanText, isUuid, textProblem, uuid } from "./protocol.js";
+import { MessageStore } from "./store.js";
+import { Talk } from "./talk.js";
+import { Timers } from "./timers.js";
+
+const DEFAULT_EXPIRY_MS = 30 * 60_000;
+const ENDED_BY_VISITOR = { status: "ended", reason: "visitor", ended_by: "visitor" };
+
+/**
+ * The visitor's chat from its start to its end, across page loads, tabs and a server that is away.
+ *
+ * `phase`: "idle" (no chat) | "restoring" (a stored one, not yet confirmed by the server) | "starting" |
+ * "live" | "over" (still shown, read-only: `ended` says why). `talk` is the Talk of a chat that has a socket.
+ * Emits "change" when anything that is shown may differ, and "message" for each one that arrives live.
+ */
+export class Chat extends EventTarget {
+  /** `settings` are Options, `page` is a HostPage, `makeTabs(handlers)` makes Tabs; for the rest see Talk. */
+  constructor({ api, storage, settings, page, makeTabs, makeConnection, now = Date.now }) {
+    super();
+    this._api = api;
+    this._storage = storage;
+    this._settings = settings;
+    this._page = page;
+    this._makeConnection = makeConnection;
+    this._now = now;
+    this._loadedAt = now();
+    this._tabId = uuid();
+    this._timers = new Timers();
+    this._previous = null;
+    this._startId = null;
+    this._attempt = 0;
+    this.isOpen = false;
+    this.talk = null;
+    this._reset(new MessageStore());
+    this._tabs = makeTabs({
+      onHint: (hint) => this._onHint(hint),
+      onStorage: (key) => storage.concerns(key) && this._onStorage(),
+    });
+  }
+
+  _reset(store) {
+    this._cut();
+    this.phase = "idle";
+    this.store = store;
+    this.ended = null;
+    this.restoredAfter = null;
+    this._isRefused = false;
+    this._session = null;
+    this._readSeq = 0;
+    this._activeAt = this._now();
+  }
+
+  /** The agent's messages that the visitor has not seen. */
+  get unread() {
+    const isUnread = ({ seq, sender_type }) => sender_type === "agent" && seq > this._readSeq;
+    return this.store.messages.filter(isUnread).length;
+  }
+
+  /** The connection's state; "waiting" also between two tries to start or to restore. */
+  get link() {
+    return this.talk?.link ?? (this._timers.isRunning("retry") ? "waiting" : "idle");
+  }
+
+  /** null, "unavailable" (the server will not have us) or "replaced" (too many tabs). */
+  get trouble() {
+    return this._isRefused ? "unavailable" : (this.talk?.trouble ?? null);
+  }
+
+  /** Takes up what is stored, if anything is; makes no request otherwise. */
+  load() {
+    if (this.phase !== "idle") return;
+    const { record, damaged, session_id } = this._storage.read();
+    if (damaged) this._forget("storage", session_id);
+    else if (record?.start_id) this._loadUnstarted(record);
+    else if (record) this._restore(record);
+  }
+
+  /** The visitor sees the window. */
+  open() {
+    this.isOpen = true;
+    if (this.phase === "idle") this.load();
+    if (this.phase === "idle") this.start();
+    this._pump();
+    this.markRead();
+  }
+
+  close() {
+    this.isOpen = false;
+    if (this.phase === "over" && this.ended.ended_by === "visitor") this._leave();
+  }
+
+  /** Begins a new chat, or joins the one that another tab has begun meanwhile. */
+  async start() {
+    if (this.phase !== "idle" && this.phase !== "over") return;
+    if (this.phase === "over") this._leave();
+    this.phase = "starting";
+    this._isRefused = false;
+    this._changed();
+    try {
+      await this._tabs.exclusively(() => this._startOnce());
+    } catch (error) {
+      if (this.phase !== "starting") return;
+      // The session of a start whose answer was lost can be over by now: that start is spent.
+      const isSpent = error.code === "session_over" || error.code === "conflict";
+      if (isSpent) this._startId = uuid();
+      else if (!error.isTemporary) return this._refuse();
+      this._retryLater(() => {
+        this.phase = "idle";
+        this.start();
+      });
+    }
+  }
+
+  /** Puts a text into the outbox; false when there is nothing to send or it is too long. */
+  send(text) {
+    const body = cleanText(text);
+    if (textProblem(body)) return false;
+    this.store.queue(body);
+    this.talk?.typed();
+    this._touch();
+    this._pump();
+    this._changed();
+    return true;
+  }
+
+  /** Sends a failed text again, under its id. */
+  retry(clientMessageId) {
+    this.store.retry(clientMessageId);
+    this._touch();
+    this._pump();
+    this._changed();
+  }
+
+  /** Ends the chat on the server; rejects with an ApiError when that could not be reached. */
+  async end() {
+    const session = this._session;
+    let told = ENDED_BY_VISITOR;
+    try {
+      if (session) await this._api.end(session.session_id, session.session_key);
+    } catch (error) {
+      if (error.code === "session_over") told = { status: "abandoned" };
+      else if (error.code !== "session_not_found") throw error;
+    }
+    if (this._session !== session) return;
+    // Also a chat that was still being restored: its visitor has decided.
+    this.phase = "live";
+    this._over("ended", told);
+  }
+
+  /** The visitor has seen what is there, if the window is open and the page is visible. */
+  markRead() {
+    const { lastSeq } = this.store;
+    if (!this.isOpen || !this._page.isVisible() || lastSeq <= this._readSeq) return;
+    this._readSeq = lastSeq;
+    this.talk?.read(lastSeq);
+    this._save();
+    this._changed();
+  }
+
+  /** The network is back: a call that waits for its next try is made at once. */
+  wake() {
+    this._timers.finish("retry");
+  }
+
+  /** The visitor asks to go on after `trouble`. */
+  resume() {
+    this._isRefused = false;
+    if (this.talk) this.talk.open();
+    else if (this.phase === "restoring") this._askStatus();
+    else this.start();
+    this._changed();
+  }
+
+  shutdown() {
+    this._cut();
+    this._tabs.close();
+    this.phase = "idle";
+  }
+
+  _loadUnstarted({ start_id, outbox, timestamp }) {
+    this.store = MessageStore.from({ outbox });
+    if (this.store.outbox.length && !this._isExpired({ timestamp })) {
+      this._startId = start_id;
+      this.start();
+    } else {
+      this._forget();
+    }
+  }
+
+  _restore(record) {
+    const { log } = this._settings;
+    if (this._isExpired(record)) {
+      log("⏰ Session expired, clearing storage");
+      this.store = MessageStore.from(record);
+      this._forget("expired", record.session_id);
+      return;
+    }
+    this._take(record);
+    this.phase = "restoring";
+    log(`🔄 Attempting to restore session: ${record.session_id}`);
+    const age = Math.round((this._now() - record.timestamp) / 1000);
+    log(`✅ Found saved session, age: ${Number.isFinite(age) ? age : "unknown"} seconds`);
+    this._changed();
+    this._askStatus();
+  }
+
+  async _askStatus() {
+    const session = this._session;
+    try {
+      const { status, restorable } = await this._api.status(session.session_id, session.session_key);
+      if (this._session !== session) return;
+      if (restorable || status === "queued" || status === "active") this._connect();
+      else this._notRestored(status === "abandoned" ? "abandoned" : "ended");
+    } catch (error) {
+      if (this._session !== session) return;
+      if (error.code === "session_not_found") this._notRestored("not_found");
+      else if (error.isTemporary) this._retryLater(() => this._askStatus());
+      else this._refuse();
+    }
+  }
+
+  _notRestored(outcome) {
+    if (outcome === "not_found") this._settings.log("❌ Session not found on backend, starting new session");
+    this._forget(outcome, this._session.session_id);
+    if (this.isOpen) this.start();
+  }
+
+  _forget(outcome, sessionId) {
+    if (outcome && isUuid(sessionId)) this._previous = { session_id: sessionId, outcome };
+    this._clearStorage(sessionId);
+    this._leave();
+  }
+
+  // Texts typed on this page are sent in the next chat; older ones belonged to one that is gone: they wait.
+  _leave() {
+    const left = this.store.outbox;
+    this._reset(new MessageStore());
+    for (const { client_message_id, body, created_at, state } of left) {
+      this.store.queue(body, client_message_id).created_at = created_at;
+      const isOld = state === "failed" || Date.parse(created_at) < this._loadedAt;
+      if (isOld) this.store.fail(client_message_id, { code: "session_over" });
+    }
+    this._changed();
+  }
+
+  async _startOnce() {
+    const { record } = this._storage.read();
+    if (record?.session_id && !this._isExpired(record)) return this._join(record);
+    this._startId = this._startId ?? record?.start_id ?? uuid();
+    this._save();
+    const { session_id, session_key, conversation_id, policy } = await this._api.start({
+      tenant_id: this._settings.tenantId,
+      channel: "web_widget",
+      start_id: this._startId,
+      metadata: this._page.facts(),
+      ...(this._previous && { previous: this._previous }),
+    });
+    if (this.phase !== "starting") return;
+    this._startId = this._previous = null;
+    const session_expiry_ms = policy?.session_expiry_ms;
+    this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this.phase = "live";
+    if (this._save()) this._settings.log("✅ Session saved to localStorage");
+    this._tabs.post({ type: "started" });
+    this._connect();
+  }
+
+  _join(record) {
+    const typed = this.store.outbox;
+    this._take(record);
+    this.store.adopt(typed);
+    this.phase = "live";
+    this._connect();
+  }
+
+  _take({ session_id, session_key, conversation_id, session_expiry_ms, read_seq, ...cached }) {
+    this._reset(MessageStore.from(cached));
+    this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this._readSeq = Number.isSafeInteger(read_seq) ? read_seq : 0;
+  }
+
+  // Only what is certainly too old is: with a clock that cannot be right the server is asked.
+  _isExpired({ timestamp, session_expiry_ms: policy }) {
+    const limit = Math.min(this._settings.sessionExpiry ?? policy ?? DEFAULT_EXPIRY_MS, policy ?? Infinity);
+    return Number.isFinite(timestamp) && timestamp > 0 && this._now() - timestamp >= limit;
+  }
+
+  _refuse() {
+    this._cut();
+    if (this.phase === "starting") this.phase = "idle";
+    this._isRefused = true;
+    this._changed();
+  }
+
+  _retryLater(action) {
+    this._timers.start("retry", backoff(this._attempt), action);
+    this._attempt += 1;
+    this._changed();
+  }
+
+  _connect() {
+    this._attempt = 0;
+    const talk = new Talk({
+      session: this._session,
+      store: this.store,
+      page: this._page,
+      tabId: this._tabId,
+      isRestoring: this.phase === "restoring",
+      settings: this._settings,
+      makeConnection: this._makeConnection,
+    });
+    this.talk = talk;
+    talk.wantsOlder = this.isOpen;
+    talk.addEventListener("change", () => this._changed());
+    talk.addEventListener("activity", () => this._touch());
+    talk.addEventListener("ready", ({ detail }) => this._onReady(detail));
+    talk.addEventListener("over", ({ detail }) => this._over(detail.outcome, detail.told));
+    talk.addEventListener("message", ({ detail }) =>
+      this.dispatchEvent(new CustomEvent("message", { detail })),
+    );
+    talk.open();
+  }
+
+  _cut() {
+    this.talk?.close();
+    this.talk = null;
+    this._timers.clear();
+  }
+
+  _onReady({ policy, lastSeq, isRestored }) {
+    this.phase = "live";
+    if (policy?.session_expiry_ms) this._session.session_expiry_ms = policy.session_expiry_ms;
+    if (isRestored) {
+      this.restoredAfter = lastSeq;
+      this._settings.log("✅ Session restored successfully");
+    }
+    this._touch();
+  }
+
+  _over(outcome, told, isHint = false) {
+    if (this.phase === "restoring") return this._notRestored(outcome);
+    if (this.phase === "over" || this.phase === "idle") return;
+    this._cut();
+    for (const { client_message_id: id } of this.store.outbox) this.store.fail(id, { code: "session_over" });
+    const session_id = this._session?.session_id;
+    this._clearStorage(session_id);
+    if (session_id && !isHint) this._tabs.post({ type: "ended", session_id, outcome, told });
+    this._session = this._startId = null;
+    this.phase = "over";
+    this.ended = told;
+    this._changed();
+  }
+
+  _onHint({ type, session_id, outcome, told }) {
+    if (type === "started") this._onStorage();
+    else if (type === "ended" && session_id === this._session?.session_id) this._over(outcome, told, true);
+  }
+
+  _onStorage() {
+    const { record } = this._storage.read();
+    if (!record?.session_id) return;
+    if (record.session_id === this._session?.session_id) {
+      this.store.adopt(record.outbox);
+      if (Number.isSafeInteger(record.read_seq)) this._readSeq = Math.max(this._readSeq, record.read_seq);
+      this._changed();
+    } else if (this.phase === "idle" || (this.phase === "over" && !this.isOpen)) {
+      this._join(record);
+    }
+  }
+
+  _pump() {
+    if (!this.talk) return;
+    this.talk.wantsOlder = this.isOpen;
+    this.talk.pump();
+  }
+
+  // Something happened in the chat: it is kept, and its time begins anew.
+  _touch() {
+    this._activeAt = this._now();
+    this._save();
+    this.markRead();
+  }
+
+  _save() {
+    const timestamp = this._activeAt;
+    if (this._session) {
+      const { record } = this._storage.read();
+      if (record?.session_id === this._session.session_id) this.store.adopt(record.outbox);
+      const kept = { ...this._session, ...this.store.toJSON(), timestamp, read_seq: this._readSeq };
+      return this._storage.write(kept);
+    }
+    if (this.phase !== "starting") return false;
+    return this._storage.write({ start_id: this._startId, outbox: this.store.outbox, timestamp });
+  }
+
+  // Another tab may have begun the next chat already: that one stays.
+  _clearStorage(sessionId) {
+    const stored = this._storage.read().record?.session_id;
+    if (stored && stored !== sessionId) return;
+    this._storage.clear();
+    this._settings.log("🗑️ Session cleared from storage");
+  }
+
+  _changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,111 @@
+import { isObject, isUuid } from "./protocol.js";
+
+const KEY = "cc_chat_session";
+const LARGEST_ITEM = 1_000_000;
+const SESSION_ID = /^[A-Za-z0-9_-]{16,64}$/;
+const SESSION_KEY = /^[A-Za-z0-9_-]{20,200}$/;
+
+/**
+ * The one item that survives a page load. Its record is either a chat
+ *   {session_id, session_key, conversation_id, messages, outbox, timestamp, read_seq, session_expiry_ms}
+ * or a chat that is still being started: {start_id, outbox, timestamp}.
+ * Works in memory, for this page alone, where the browser's storage throws.
+ */
+export class SessionStorage {
+  /** `area` gives the browser's Storage; it is a function because the access itself may throw. */
+  constructor({ tenantId, apiHost, area = () => globalThis.localStorage }) {
+    this._owner = { tenant_id: tenantId, api_host: apiHost };
+    this._ownKey = `${KEY}:${apiHost}:${tenantId}`;
+    this._area = area;
+    this._memory = new Map();
+  }
+
+  /** {record} as above or null; {damaged: true, session_id} when what is there cannot be used. */
+  read() {
+    const text = this._get(this._key());
+    if (text === null) return { record: null };
+    const record = text.length <= LARGEST_ITEM ? parse(text) : null;
+    if (isUsable(record)) return { record };
+    return {
+      record: null,
+      damaged: true,
+      session_id: isSessionId(record?.session_id) ? record.session_id : null,
+    };
+  }
+
+  /** False when the browser did not take it, and it will not survive the page. */
+  write(record) {
+    const key = this._key();
+    const owned = { ...record, ...this._owner };
+    const text = JSON.stringify(owned);
+    // Messages are only a cache; what the visitor typed is not.
+    return (
+      (text.length <= LARGEST_ITEM && this._set(key, text)) ||
+      this._set(key, JSON.stringify({ ...owned, messages: [] }))
+    );
+  }
+
+  clear() {
+    const key = this._key();
+    this._memory.delete(key);
+    try {
+      this._area().removeItem(key);
+    } catch {
+      // Nothing was kept there either.
+    }
+  }
+
+  /** Whether a storage event with this key may be about our item. */
+  concerns(key) {
+    return key === KEY || key === this._ownKey;
+  }
+
+  // Two widgets on one origin: the second one to come gets a key with its name.
+  _key() {
+    if (this._get(this._ownKey) !== null) return this._ownKey;
+    const plain = parse(this._get(KEY));
+    const isForeign =
+      isObject(plain) && Object.keys(this._owner).some((name) => plain[name] !== this._owner[name]);
+    return isForeign && "tenant_id" in plain ? this._ownKey : KEY;
+  }
+
+  _get(key) {
+    if (this._memory.has(key)) return this._memory.get(key);
+    try {
+      return this._area().getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  _set(key, text) {
+    try {
+      this._area().setItem(key, text);
+      this._memory.delete(key);
+      return true;
+    } catch {
+      this._memory.set(key, text);
+      return false;
+    }
+  }
+}
+
+const isSessionId = (value) => typeof value === "string" && SESSION_ID.test(value);
+
+function isUsable(record) {
+  if (!isObject(record)) return false;
+  if (isUuid(record.start_id)) return true;
+  return (
+    isSessionId(record.session_id) &&
+    typeof record.session_key === "string" &&
+    SESSION_KEY.test(record.session_key)
+  );
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
