@@ -13,7 +13,8 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.backends.postgresql.operations import DatabaseOperations
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -42,6 +43,27 @@ def _close_pools():
     for connection in connections.all():
         connection.close()
         connection.close_pool()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_flush():
+    """A web process may be stamping heartbeats while a test empties the database, and PostgreSQL may choose the flush
+    as the victim of their deadlock: it is tried again."""
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_again(self, statements) -> None:
+        for tries_left in range(4, -1, -1):
+            try:
+                flush(self, statements)
+            except OperationalError:
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_again)
+        yield
 
 
 @pytest.fixture(scope="session")
