@@ -29,6 +29,7 @@ LOGOUT_REDIRECT_URL = "/agent/login/"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "chatcenter.formats"
 
 INSTALLED_APPS = [
     "chatcenter",

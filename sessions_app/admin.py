@@ -1,6 +1,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.html import format_html_join
 
 from sessions_app import services
@@ -128,13 +129,15 @@ class ChatSessionAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("transcript",)
 
-    @admin.display(description="")
+    @admin.display(description="Messages")
     def transcript(self, session: ChatSession) -> str:
-        lines = session.messages.order_by("seq").values_list("seq", "created_at", "sender_name", "sender_type", "body")
         return format_html_join(
             "",
-            '<p><small>{} · {:%Y-%m-%d %H:%M:%S}</small> <b>{}</b><br><span style="white-space:pre-wrap">{}</span></p>',
-            ((seq, at, name or sender_type, body) for seq, at, name, sender_type, body in lines),
+            '<p><small>{} · {}</small> <b>{}</b><br><span style="white-space:pre-wrap">{}</span></p>',
+            (
+                (line.seq, localize(line.created_at), line.sender_name or line.get_sender_type_display(), line.body)
+                for line in session.messages.order_by("seq")
+            ),
         )
 
     @admin.action(description="End the selected chats")

@@ -1,6 +1,8 @@
 """The agents' HTTP API, and the admin's pages."""
 
+import html
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -227,6 +229,8 @@ def test_PR19_every_admin_page_opens_and_hostile_text_is_inert(admin, tenant, al
         assert admin.get(f"/admin/agents_app/{page}").status_code == 200
     transcript = admin.get(f"/admin/sessions_app/chatsession/{session.session.pk}/change/").content.decode()
     assert "&lt;img src=x" in transcript
+    said = [html.unescape(text) for text in re.findall(r"pre-wrap\">(.*?)</span>", transcript)]
+    assert said == [HOSTILE, "Alice joined the chat", "The visitor left the chat"]
     assert "disconnected" in transcript
 
 
