@@ -44,7 +44,7 @@ def visitor_group(session_id: UUID | str) -> str:
 
 
 def watch_group(session_id: UUID | str) -> str:
-    """The consoles that have this session open."""
+    """The consoles that have the session open."""
     return f"watch.{session_id}"
 
 

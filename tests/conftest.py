@@ -16,6 +16,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import OperationalError, connections
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from tests import factories
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -64,6 +66,29 @@ def _patient_flush():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_again)
         yield
+
+
+# The people, see tests/factories.py.
+
+
+@pytest.fixture
+def tenant(db):
+    return factories.make_tenant()
+
+
+@pytest.fixture
+def alice(tenant):
+    return factories.make_agent("alice", [tenant])
+
+
+@pytest.fixture
+def bob(tenant):
+    return factories.make_agent("bob", [tenant])
+
+
+@pytest.fixture
+def charlie(db):
+    return factories.make_agent("charlie", [factories.make_tenant("other-tenant")])
 
 
 @pytest.fixture(scope="session")

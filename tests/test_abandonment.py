@@ -27,16 +27,6 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def tenant():
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return make_agent("alice", [tenant])
-
-
 def restore(session, **options):
     return services.restore_session(session.session.session_id, **{"is_page_load": True, **options})
 

@@ -10,31 +10,11 @@ from django.contrib.auth import get_user_model
 
 from sessions_app import services
 from sessions_app.services import VISITOR
-from tests.factories import PASSWORD, age, bodies, fresh, make_agent, make_session, make_tenant, say, transitions
+from tests.factories import PASSWORD, age, bodies, fresh, make_session, say, transitions
 
 pytestmark = pytest.mark.django_db
 
 API = "/api/v1/chat"
-
-
-@pytest.fixture
-def tenant():
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return make_agent("alice", [tenant])
-
-
-@pytest.fixture
-def bob(tenant):
-    return make_agent("bob", [tenant])
-
-
-@pytest.fixture
-def charlie():
-    return make_agent("charlie", [make_tenant("other-tenant")])
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ SHOP = "https://shop.example"
 
 
 @pytest.fixture
-def tenant():
-    return make_tenant()
-
-
-@pytest.fixture
 def session(tenant):
     return make_session(tenant, says="Hello")
 

@@ -13,29 +13,9 @@ from sessions_app import services
 from sessions_app.errors import Conflict, Invalid, SessionNotFound, SessionOver, Taken
 from sessions_app.models import TRANSITIONS, ChatSession, Message, Party, SessionEvent, Status
 from sessions_app.services import VISITOR, Actor
-from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, post, say, transitions
+from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, post, say, transitions
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def tenant():
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return make_agent("alice", [tenant])
-
-
-@pytest.fixture
-def bob(tenant):
-    return make_agent("bob", [tenant])
-
-
-@pytest.fixture
-def charlie():
-    return make_agent("charlie", [make_tenant("other-tenant")])
 
 
 def end_as_agent(session, agent):

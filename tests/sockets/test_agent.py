@@ -11,30 +11,10 @@ from agents_app import consumers, selectors
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import hub, services
 from sessions_app.services import VISITOR
-from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
+from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say
 from tests.sockets.conftest import in_db
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant(transactional_db):
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return make_agent("alice", [tenant])
-
-
-@pytest.fixture
-def bob(tenant):
-    return make_agent("bob", [tenant])
-
-
-@pytest.fixture
-def charlie(transactional_db):
-    return make_agent("charlie", [make_tenant("other-tenant")])
 
 
 @pytest.fixture

@@ -11,20 +11,10 @@ from django.db import transaction
 from sessions_app import consumers, events, presence, services
 from sessions_app.models import ChatSession, Message
 from sessions_app.services import VISITOR
-from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say, transitions
+from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say, transitions
 from tests.sockets.conftest import in_db, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant(transactional_db):
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return make_agent("alice", [tenant])
 
 
 @pytest.fixture
