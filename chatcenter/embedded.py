@@ -76,13 +76,15 @@ class Servers:
     """The pair of servers of one folder, as a context manager: leaving it stops what was started.
 
     Entering takes the folder for this process (FolderBusy if another one has it) and stops what a killed run
-    left. `keep=False` is for a test run: no durability, and the folder goes in the end.
+    left. `keep=False` is for a test run: the folder goes in the end, and, unless `durable`, what was committed need
+    not survive a crash.
     """
 
-    def __init__(self, folder: Path, keep: bool = True) -> None:
+    def __init__(self, folder: Path, keep: bool = True, *, durable: bool | None = None) -> None:
         self.folder = folder
         self.keep = keep
-        self._running: list[tuple[subprocess.Popen, signal.Signals]] = []
+        self._durable = keep if durable is None else durable
+        self._running: dict[str, tuple[subprocess.Popen, signal.Signals]] = {}
         self._lock = None
 
     def __enter__(self) -> "Servers":
@@ -100,8 +102,8 @@ class Servers:
         return self
 
     def __exit__(self, *exc_info) -> None:
-        for process, stop_signal in reversed(self._running):
-            _stop(process, stop_signal)
+        for name in reversed(list(self._running)):
+            self.stop(name)
         shutil.rmtree(self.socket_folder, ignore_errors=True)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -112,7 +114,16 @@ class Servers:
         return _socket_folder(self.folder)
 
     def pids(self) -> list[int]:
-        return [process.pid for process, _ in self._running]
+        return [process.pid for process, _ in self._running.values()]
+
+    def pid(self, name: str) -> int:
+        """Of "postgresql" or "redis"."""
+        return self._running[name][0].pid
+
+    def stop(self, name: str, signum: signal.Signals | None = None) -> None:
+        """Stops "postgresql" or "redis", in its own way or by `signum`; its start_ method brings it back."""
+        process, stop_signal = self._running.pop(name)
+        _stop(process, signum or stop_signal)
 
     def reset(self) -> None:
         """Forgets everything that the folder holds. Only before a server was started."""
@@ -139,13 +150,15 @@ class Servers:
         (data / "pg_hba.conf").write_text("local all all peer map=clone\n")
         (data / "pg_ident.conf").write_text("".join(f'clone "{person}" {NAME}\n' for person in sorted(people)))
 
-        options = POSTGRESQL_OPTIONS | ({} if self.keep else THROW_AWAY_OPTIONS)
+        options = POSTGRESQL_OPTIONS | ({} if self._durable else THROW_AWAY_OPTIONS)
         options["unix_socket_directories"] = str(sockets)
         command = [*drop, str(binaries / "postgres"), "-D", str(data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         log = self.folder / "postgresql.log"
-        process = self._start(command, log, signal.SIGINT)  # SIGINT: end transactions and stop, without waiting
+        process = self._start(
+            "postgresql", command, log, signal.SIGINT
+        )  # SIGINT: end transactions and stop, without waiting
 
         def url(database: str) -> str:
             return f"postgresql://{NAME}@/{database}?host={quote(str(sockets), safe='')}"
@@ -173,7 +186,7 @@ class Servers:
             command = [binary, "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
             command += ["--dir", str(data), "--pidfile", str(data / "redis.pid"), "--save", ""]
             command += ["--appendonly", "yes" if self.keep else "no"]
-        process = self._start(command, log, signal.SIGTERM)
+        process = self._start("redis", command, log, signal.SIGTERM)
         self._wait("Redis", process, log, lambda: _ping(url), redis.RedisError)
         return url
 
@@ -205,7 +218,7 @@ class Servers:
             raise EmbeddedError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to a folder of your own.")
         return folder
 
-    def _start(self, command: list[str], log: Path, stop_signal: signal.Signals) -> subprocess.Popen:
+    def _start(self, name: str, command: list[str], log: Path, stop_signal: signal.Signals) -> subprocess.Popen:
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 command,
@@ -216,7 +229,7 @@ class Servers:
                 start_new_session=True,  # Ctrl-C reaches us alone: the servers stop last
                 preexec_fn=lambda: die_with_parent(stop_signal),
             )
-        self._running.append((process, stop_signal))
+        self._running[name] = process, stop_signal
         return process
 
     def _wait(self, name: str, process: subprocess.Popen, log: Path, probe, not_yet: type[Exception]) -> None:

@@ -99,7 +99,8 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 # A pool, because ASGI serves every request and frame on a thread of its own choosing: kept connections
 # (CONN_MAX_AGE) would pile up, and a new one for each costs ten times the query.
 DATABASES = {"default": env.database("DATABASE_URL")}
-DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+# Our backend checks connections itself: CONN_HEALTH_CHECKS would do it a second time, and slowly (see there).
+DATABASES["default"] |= {"ENGINE": "chatcenter.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 # Nobody waits for ever: neither for a row that somebody holds, nor for a transaction whose process is stuck.
 TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
 DATABASES["default"]["OPTIONS"] = {
@@ -110,6 +111,9 @@ DATABASES["default"]["OPTIONS"] = {
         "min_size": env.number("DATABASE_POOL_MIN", 1),
         "max_size": env.number("DATABASE_POOL_MAX", 20, minimum=1),
         "timeout": env.number("DATABASE_POOL_TIMEOUT_SECONDS", 10, minimum=1),
+        # The pool tries again after 1, 2, 4 … s: unless it gives up soon, and begins anew for whoever asks next, it
+        # comes back from a long outage as late again as that has lasted.
+        "reconnect_timeout": 5,
     },
 }
 

@@ -127,11 +127,17 @@ class Hub:
             subscription.cancel()
             await asyncio.wait([subscription])
         # Somebody may have joined again meanwhile: its subscription stands on the same channel.
-        if group not in self._subscriptions:
+        while group not in self._subscriptions:
             try:
-                await self._layer.group_discard(group, await self._own_channel())
-            except Exception:  # noqa: BLE001 - a subscription too many costs nothing but a little traffic
-                logger.warning("unsubscribing failed", exc_info=True)
+                channel = await self._own_channel()
+                # The layer takes back only what it believes in: after a failure it has to be made to believe again.
+                await self._layer.group_add(group, channel)
+                if group not in self._subscriptions:
+                    await self._layer.group_discard(group, channel)
+                return
+            except Exception:  # noqa: BLE001 - else every leaving during an outage costs a subscription for good
+                logger.warning("unsubscribing failed, trying again", exc_info=True)
+                await asyncio.sleep(REPAIR_SECONDS)
 
     async def _receive(self, channel: str) -> None:
         while True:

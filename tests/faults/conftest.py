@@ -1,16 +1,47 @@
-"""Both kinds of server, one of each for the whole run, with the frame limit that production has."""
+"""Both kinds of server, one of each for the whole run."""
+
+import os
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.world import World
 from tests.conftest import run_server
+
+# The frame limit that production has. Pings that give up sooner: a client that never reads is gone within 10 s.
+LIMITS = {"CHAT_FRAME_RATES": "100/10s", "WS_PING_SECONDS": "5", "WS_PONG_SECONDS": "5"}
 
 
 @pytest.fixture(scope="session", params=["daphne", "uvicorn"])
 def _either_server(request, django_db_setup):
-    with run_server(ASGI_SERVER=request.param, CHAT_FRAME_RATES="100/10s") as server:
+    with run_server(ASGI_SERVER=request.param, **LIMITS) as server:
         yield server
 
 
 @pytest.fixture
 def either_server(_either_server, transactional_db):
     return _either_server
+
+
+@pytest.fixture(scope="module")
+def world():
+    """PostgreSQL, Redis and a database that nobody else uses: to be broken."""
+    # A short pool timeout: what waits for a dead database says so sooner.
+    with World(Path(os.environ["TEST_RUN"]) / "broken", DATABASE_POOL_TIMEOUT_SECONDS="1") as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def _webs(world):
+    return [world.web("here"), world.web("there", ASGI_SERVER="uvicorn")]
+
+
+@pytest.fixture
+def webs(_webs):
+    """Two web processes of that world, daphne and uvicorn; a test may kill them."""
+    for web in _webs:
+        if not web.is_running:
+            web.start()
+    for web in _webs:
+        web.wait_until_ready()
+    return _webs
