@@ -321,7 +321,7 @@ def test_SM09_random_lives_of_chats_follow_the_rules():
     run_state_machine_as_test(
         Center,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
