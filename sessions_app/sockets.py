@@ -25,8 +25,9 @@ from sessions_app.shutdown import drains
 
 logger = logging.getLogger(__name__)
 
-# What may wait for a client that does not read. (uvicorn makes us wait with it; daphne_server.py counts for daphne.)
-MAX_UNREAD_BYTES = 1024 * 1024
+# Characters that may wait for a client that does not read, of up to four bytes each: counting those would mean to
+# encode every frame once more. (uvicorn makes us wait with the client; daphne_server.py counts for daphne.)
+MAX_UNREAD_CHARS = 1024 * 1024
 CLOSE_TRY_AGAIN = 1013
 
 
@@ -63,7 +64,7 @@ class FrameConsumer(AsyncConsumer):
         self.is_admitted = False
         self._send = send
         self._outbox: deque[tuple[str, int]] = deque()
-        self._outbox_bytes = 0
+        self._outbox_chars = 0
         self._sender: asyncio.Task | None = None
         self._held: list[tuple[str, str]] | None = None
         self._is_closing = self._is_gone = False
@@ -167,6 +168,8 @@ class FrameConsumer(AsyncConsumer):
         except Exception:  # noqa: BLE001 - a bug in one handler must not end the socket without a word
             logger.exception("a frame failed")
             self.send_error(Unavailable(), command)
+            if not self.is_admitted:
+                self.close(CLOSE_TRY_AGAIN)
 
     def _strike(self, error: ChatError | None) -> None:
         if error is not None:
@@ -190,7 +193,7 @@ class FrameConsumer(AsyncConsumer):
         """Queues one finished frame."""
         if self._is_closing:
             return
-        if self._outbox_bytes > MAX_UNREAD_BYTES:
+        if self._outbox_chars > MAX_UNREAD_CHARS:
             # It would never be read. Nor would the close frame: the server's pings end the connection.
             self._outbox.clear()
             self.close(protocol.CLOSE_TIMEOUT)
@@ -199,7 +202,7 @@ class FrameConsumer(AsyncConsumer):
 
     def _enqueue(self, text: str, close_code: int) -> None:
         self._outbox.append((text, close_code))
-        self._outbox_bytes += len(text)
+        self._outbox_chars += len(text)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._drain())
 
@@ -211,7 +214,7 @@ class FrameConsumer(AsyncConsumer):
                     await self._send({"type": "websocket.close", "code": close_code})
                 else:
                     await self._send({"type": "websocket.send", "text": text})
-                self._outbox_bytes -= len(text)
+                self._outbox_chars -= len(text)
         except Exception as error:  # noqa: BLE001 - servers raise errors of their own for a socket that is gone
             # The client comes back and is told everything again.
             logger.log(logging.DEBUG if self._is_gone else logging.WARNING, "a frame could not be sent: %r", error)

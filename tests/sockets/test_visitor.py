@@ -6,7 +6,7 @@ import threading
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from sessions_app import consumers, events, presence, services
 from sessions_app.models import ChatSession, Message
@@ -145,6 +145,23 @@ async def test_without_hello_the_socket_closes_with_4408(sockets, vera, settings
     socket = sockets.visitor(vera)
     assert await socket.connect()
     assert await socket.expect_close() == 4408
+
+
+@pytest.mark.parametrize("failure", [OperationalError, RuntimeError])
+async def test_a_hello_that_fails_on_our_side_closes_so_that_the_client_tries_again(
+    sockets, vera, monkeypatch, failure
+):
+    def fail(*args, **kwargs):
+        raise failure("secret detail")
+
+    monkeypatch.setattr(services, "restore_session", fail)
+    socket = sockets.visitor(vera)
+    assert await socket.connect()
+    await socket.send("hello", session_key=vera.session_key, after_seq=0)
+    refusal = await socket.expect("error")
+    assert refusal["code"] == "unavailable"
+    assert "secret" not in refusal["message"]
+    assert await socket.expect_close() == 1013
 
 
 async def test_PR16_nothing_works_before_hello_and_identity_never_switches(sockets, tenant, vera):
