@@ -134,6 +134,12 @@ def summaries(sessions: Iterable[ChatSession]) -> list[dict[str, object]]:
     return [summary_payload(session, newest.get(session.pk), now) for session in sessions]
 
 
+def due_sessions(*, after_pk: int, limit: int) -> list[tuple[int, UUID]]:
+    """(pk, session_id) of open sessions whose time is over, by pk."""
+    due = ChatSession.objects.due().filter(pk__gt=after_pk).order_by("pk")
+    return list(due.values_list("pk", "session_id")[:limit])
+
+
 def due_counts() -> Counter[str]:
     """What a sweep at this moment would abandon, by reason."""
     now = database_now()

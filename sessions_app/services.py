@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 
 from sessions_app import events, selectors, tokens
 from sessions_app.errors import ChatError, Conflict, Invalid, SessionNotFound, SessionOver, Taken, TenantNotFound
-from sessions_app.models import ChatSession, Message, Party, Presence, Reason, SessionEvent, Status, Tenant
+from sessions_app.models import ChatSession, Party, Presence, Reason, SessionEvent, Status, Tenant
 from sessions_app.serializers import agent_name, message_payload
 from sessions_app.work import SYSTEM, Actor, Work, verb
 
@@ -134,32 +134,29 @@ def post_messages(work: Work, posts: Sequence[Post], *, skip_locked: bool = Fals
     be reopened reopens it. Other outcomes: SessionNotFound, SessionOver, Taken, Invalid.
     A database error is raised: nothing of the batch was stored, all of it may be repeated.
     """
-    sessions = work.lock_many((post.session_id for post in posts), skip_locked=skip_locked)
-    known = {
-        (message.session_id, message.client_message_id): message
-        for message in Message.objects.filter(
-            session__in=[session.pk for session in sessions.values()],
-            client_message_id__in={post.client_message_id for post in posts},
-        )
-    }
+    sessions = work.lock_many(
+        (post.session_id for post in posts),
+        client_message_ids=(post.client_message_id for post in posts),
+        skip_locked=skip_locked,
+    )
     outcomes: list[Posted | ChatError | None] = []
     for post in posts:
         if skip_locked and post.session_id not in sessions:
             outcomes.append(None)
             continue
         try:
-            outcomes.append(_post(work, sessions.get(post.session_id), known, post))
+            outcomes.append(_post(work, sessions.get(post.session_id), post))
         except ChatError as error:
             outcomes.append(error)
     return outcomes
 
 
-def _post(work: Work, session: ChatSession | None, known: dict[tuple[int, UUID], Message], post: Post) -> Posted:
+def _post(work: Work, session: ChatSession | None, post: Post) -> Posted:
     sender = post.sender
     is_visitor = sender.type == Party.VISITOR
     if session is None or not (is_visitor or session.tenant_id in sender.tenant_ids):
         raise SessionNotFound
-    repeated = known.get((session.pk, post.client_message_id))
+    repeated = work.known.get((session.pk, post.client_message_id))
     if repeated is not None:
         if (repeated.body, repeated.sender_type, repeated.sender_id) != (
             post.body,
@@ -184,7 +181,8 @@ def _post(work: Work, session: ChatSession | None, known: dict[tuple[int, UUID],
         session.waiting_since = None
         session.first_agent_message_at = session.first_agent_message_at or work.now
     session.last_activity_at = work.now
-    message = known[session.pk, post.client_message_id] = work.say(session, sender, post.body, post.client_message_id)
+    message = work.say(session, sender, post.body, post.client_message_id)
+    work.known[session.pk, post.client_message_id] = message
     if enters_queue:
         # Before the message: consoles learn of the chat that it belongs to.
         work.announce(events.session_changed(session, message, work.now))
@@ -389,20 +387,18 @@ def sweep(*, batch_size: int = SWEEP_BATCH) -> Counter[str]:
     abandoned: Counter[str] = Counter()
     positions = selectors.all_queue_positions()
     last_pk = 0
-    while True:
-        batch = _sweep_batch(last_pk, batch_size, positions)
+    while due := selectors.due_sessions(after_pk=last_pk, limit=batch_size):
+        last_pk = due[-1][0]
+        batch = _sweep_batch([session_id for _, session_id in due], positions)
         abandoned.update(session.closed_reason for session in batch)
-        if len(batch) < batch_size:
-            return abandoned
-        last_pk = batch[-1].pk
+    return abandoned
 
 
 @verb
-def _sweep_batch(work: Work, after_pk: int, size: int, positions: dict[int, int]) -> list[ChatSession]:
-    # The predicate stands on the row that is locked: a session whose message commits meanwhile is read again,
-    # and is no longer due.
-    due = ChatSession.objects.due().filter(pk__gt=after_pk)
-    batch = work.lock_rows(due, limit=size, skip_locked=True)
+def _sweep_batch(work: Work, session_ids: Sequence[UUID], positions: dict[int, int]) -> list[ChatSession]:
+    # The locked row decides: a session whose message was committed meanwhile is no longer due.
+    locked = work.lock_many(session_ids, skip_locked=True).values()
+    batch = [session for session in locked if session.due_reason(work.now)]
     prefetch_related_objects(batch, "assigned_to")
     for session in batch:
         _abandon(work, session, positions.get(session.pk))

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db import OperationalError, transaction
 
-from sessions_app import events, selectors
+from sessions_app import events, rows, selectors
 from sessions_app.errors import ChatError, SessionNotFound
 from sessions_app.models import CLOSED, TRANSITIONS, ChatSession, Message, Party, Reason, SessionEvent, Status
 
@@ -74,6 +73,7 @@ class Work:
     everybody concerned after the commit. ``now`` is the database's clock once the locks were had."""
 
     now: datetime
+    known: dict[tuple[int, UUID], Message]
 
     def __init__(self) -> None:
         self._sessions: dict[int, ChatSession] = {}
@@ -82,27 +82,21 @@ class Work:
         self._news: list[events.Event] = []
         self._queues: set[int] = set()
 
-    def lock_rows(
-        self, rows: QuerySet[ChatSession], *, limit: int | None = None, skip_locked: bool = False
-    ) -> list[ChatSession]:
-        """The sessions under their row locks, taken by pk so that two verbs never wait for each other in a ring.
-        NO KEY: an insert that only refers to the session need not wait.
+    def lock_many(
+        self,
+        session_ids: Iterable[UUID],
+        *,
+        client_message_ids: Iterable[UUID] = (),
+        skip_locked: bool = False,
+    ) -> dict[UUID, ChatSession]:
+        """Those of the sessions that exist (and that nobody else has locked), by their session_id. ``known`` has
+        those of the messages that are stored already.
 
-        The agent is not joined: PostgreSQL reads a row anew that it had to wait for, but not what it had joined to
-        it before, and the chat that a colleague has just accepted would come without its agent.
+        The agent is not loaded: who needs it asks anew, since a colleague may just have accepted.
         """
-        locked = list(
-            rows.select_related("tenant")
-            .order_by("pk")
-            .select_for_update(of=("self",), no_key=True, skip_locked=skip_locked)[:limit]
-        )
-        self.now = selectors.database_now()
-        return locked
-
-    def lock_many(self, session_ids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, ChatSession]:
-        """Those of the sessions that exist (and that nobody else has locked), by their session_id."""
-        rows = ChatSession.objects.filter(session_id__in=set(session_ids))
-        return {session.session_id: session for session in self.lock_rows(rows, skip_locked=skip_locked)}
+        locked = rows.lock(set(session_ids), set(client_message_ids), skip_locked=skip_locked)
+        self.known, self.now = locked.known, locked.now
+        return locked.sessions
 
     def lock(self, session_id: UUID, *, agent: Actor | None = None) -> ChatSession:
         """For an agent, another tenant's session is as unknown as none. Raises SessionNotFound."""
@@ -174,9 +168,8 @@ class Work:
             self.queue_changed(session)
 
     def save(self) -> None:
-        Message.objects.bulk_create(self._messages)
         SessionEvent.objects.bulk_create(self._transitions)
-        _write(list(self._sessions.values()))
+        rows.write(list(self._sessions.values()), self._messages)
         if self._news or self._queues:
             # Robust: what was committed has happened, whether its news gets out or not.
             transaction.on_commit(self._publish, robust=True)
@@ -186,38 +179,3 @@ class Work:
             for session_id, position in selectors.queue_positions(tenant_id):
                 self._news.append(events.queue_position(session_id, position))
         events.publish(self._news)
-
-
-# Every column that a verb may change on a locked row, with its PostgreSQL type.
-_WRITTEN = {
-    "status": "text",
-    "assigned_to_id": "bigint",
-    "closed_reason": "text",
-    "stage": "text",
-    "last_seq": "integer",
-    "page_url": "text",
-    "page_title": "text",
-    "updated_at": "timestamptz",
-    "last_activity_at": "timestamptz",
-    "last_seen_at": "timestamptz",
-    "left_at": "timestamptz",
-    "waiting_since": "timestamptz",
-    "first_visitor_message_at": "timestamptz",
-    "first_agent_message_at": "timestamptz",
-    "closed_at": "timestamptz",
-}
-_WRITE = (
-    f"UPDATE {ChatSession._meta.db_table} AS session SET "
-    + ", ".join(f"{column} = new.{column}" for column in _WRITTEN)
-    + f" FROM unnest(%s::bigint[], {', '.join(f'%s::{kind}[]' for kind in _WRITTEN.values())})"
-    + f" AS new(id, {', '.join(_WRITTEN)}) WHERE session.id = new.id"
-)
-
-
-def _write(sessions: list[ChatSession]) -> None:
-    """Saves locked sessions in one statement, however many they are. Whole columns are safe to write: nobody else
-    can have changed them since the lock."""
-    if sessions:
-        columns = [[getattr(session, column) for session in sessions] for column in _WRITTEN]
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [[session.pk for session in sessions], *columns])

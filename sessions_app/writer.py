@@ -5,14 +5,16 @@ transaction for many several times that.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from channels.db import DatabaseSyncToAsync, database_sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from sessions_app import services, throttles
 from sessions_app.errors import Busy, ChatError, RateLimited, Unavailable
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BATCH = 500
 MAX_WAITING = 5000
+KEEP_CONNECTION_SECONDS = 1.0
 
 
 def write(posts: Sequence[Post], *, skip_locked: bool = False) -> list[Posted | ChatError | None]:
@@ -63,24 +66,37 @@ def _store_one(post: Post) -> Posted | ChatError:
     return outcome
 
 
+def _write_batch(posts: Sequence[Post]) -> list[Posted | ChatError | None]:
+    """On the writer's thread."""
+    try:
+        return write(posts, skip_locked=True)
+    finally:
+        if connection.errors_occurred:
+            _give_connection_back()  # the pool has another one, that lives
+
+
+def _give_connection_back() -> None:
+    """``connection`` is the one of the thread that looks it up."""
+    connection.close()
+
+
 class Writer:
     """Gathers what the sockets of this process send."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Post, asyncio.Future[Posted]]] = deque()
+        self._arrived = asyncio.Event()
+        self._is_writing = False
+        # One thread, whose database connection is kept while messages come: taking one from the pool costs as much
+        # as storing a message.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._write = DatabaseSyncToAsync(write, thread_sensitive=False, executor=self._executor)
         self._task: asyncio.Task | None = None
         self._alone: set[asyncio.Task] = set()
 
     @property
     def is_busy(self) -> bool:
         """Whether somebody waits for a commit."""
-        return self._is_running or bool(self._alone)
-
-    @property
-    def _is_running(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return bool(self._waiting or self._is_writing or self._alone)
 
     async def post(self, post: Post) -> Posted:
         """Returns after the commit. Raises ChatError; Busy when too many are waiting already."""
@@ -88,18 +104,34 @@ class Writer:
             raise Busy
         outcome: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         self._waiting.append((post, outcome))
-        if not self._is_running:
+        self._arrived.set()
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return await outcome
 
     async def _run(self) -> None:
+        """Until nothing has come for a while, or the loop ends."""
+        try:
+            while self._waiting:
+                await self._write_waiting()
+                self._arrived.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), KEEP_CONNECTION_SECONDS)
+        finally:
+            self._executor.submit(_give_connection_back)
+
+    async def _write_waiting(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            self._is_writing = True
             try:
-                outcomes = await self._write([post for post, _ in batch], skip_locked=True)
+                outcomes = await loop.run_in_executor(self._executor, _write_batch, [post for post, _ in batch])
             except Exception:  # noqa: BLE001 - a bug in one batch must not leave its senders waiting for ever
                 logger.exception("a batch of %d messages failed", len(batch))
                 outcomes = [Unavailable()] * len(batch)
+            finally:
+                self._is_writing = False
             for (post, future), outcome in zip(batch, outcomes, strict=True):
                 if outcome is None:
                     self._start_alone(post, future)

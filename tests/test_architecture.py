@@ -21,7 +21,7 @@ RANKS = [
     {"errors", "loops", "tokens", "models"},
     {"protocol", "throttles", "origins", "hub"},
     {"serializers"},
-    {"selectors", "events"},
+    {"selectors", "events", "rows"},
     {"work"},
     {"services"},
     {"writer", "presence"},
@@ -77,7 +77,7 @@ def calls(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-WRITERS = {"sessions_app/services.py", "sessions_app/work.py"}
+WRITERS = {"sessions_app/services.py", "sessions_app/work.py", "sessions_app/rows.py"}
 WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete", "update"}
 RULED = re.compile(r"\b(ChatSession|Message|SessionEvent)\.objects")
 

@@ -181,7 +181,7 @@ def test_only_the_transitions_of_the_table_happen(tenant, alice, origin, target)
         services.sweep()
     row = fresh(session)
     work = services.Work()
-    [row] = work.lock_rows(ChatSession.objects.filter(pk=row.pk))
+    row = work.lock(row.session_id)
     if target in TRANSITIONS[origin]:
         row.assigned_to_id = alice.user_id if target == Status.ACTIVE else None
         reason = {"ended": "visitor", "abandoned": "idle"}.get(target, "accepted")
