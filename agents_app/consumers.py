@@ -1,32 +1,26 @@
 """The console's socket, /ws/agent/."""
 
-import asyncio
-import contextlib
-import logging
 from uuid import UUID
 
-from channels.auth import get_user
+from django.conf import settings
 
 from agents_app import protocol, selectors, services
+from agents_app.consoles import consoles
 from agents_app.selectors import Rights
 from sessions_app import events, origins
 from sessions_app import selectors as chats
 from sessions_app import services as chat_services
 from sessions_app.errors import SessionNotFound
+from sessions_app.hub import Frame
 from sessions_app.models import ChatSession, Party
 from sessions_app.protocol import CLOSE_NOT_FOUND, clean_text
 from sessions_app.serializers import pulse_payload, timestamp
 from sessions_app.services import Post
 from sessions_app.sockets import FrameConsumer
-from sessions_app.writer import writers
-
-logger = logging.getLogger(__name__)
 
 SNAPSHOT_LIMIT = 100
 HEARTBEAT_INTERVAL_MS = 30_000
 DISCONNECT_TIMEOUT_MS = 120_000
-# Rights are asked for again this often, whether anybody rang or not: a deactivated agent is out within 30 s.
-RIGHTS_SECONDS = 15.0
 
 TO_THE_CLIENT = {
     events.MESSAGE_NEW,
@@ -39,37 +33,30 @@ TO_THE_CLIENT = {
 
 class AgentConsumer(FrameConsumer):
     async def __call__(self, scope, receive, send) -> None:
+        self.login = origins.cookie(scope, settings.SESSION_COOKIE_NAME)
         self.rights: Rights | None = None
         self.opened: ChatSession | None = None
-        self._caretaker: asyncio.Task | None = None
-        self._rung = asyncio.Event()
+        self.consoles = consoles.current()
         await super().__call__(scope, receive, send)
 
     async def may_connect(self) -> bool:
         """Browsers send the login cookie with a socket that any page opens: only pages of ours may."""
         if not origins.is_own(origins.header(self.scope, b"origin"), origins.header(self.scope, b"host")):
             return False
-        self.rights = await self._current_rights()
+        self.rights = (await self.in_thread(selectors.rights_of_logins, [self.login])).get(self.login)
         return self.rights is not None
 
-    async def _current_rights(self) -> Rights | None:
-        """Asks for login and profile anew: a logout or another password ends this socket as well."""
-        session_key = self.scope["session"].session_key
-        user = await get_user({"session": type(self.scope["session"]._wrapped)(session_key)})
-        return await self.in_thread(selectors.rights, user.pk)
-
     def left(self) -> None:
-        if self._caretaker is not None:
-            self._caretaker.cancel()
+        self.consoles.leave(self)
         for group in self._groups(self.rights):
             self.hub.leave(self, group)
         self._close_chat()
 
-    def handle_event(self, name: str, text: str) -> None:
-        if name in TO_THE_CLIENT:
-            self.send_text(text)
-        elif name == events.RIGHTS_CHANGED:
-            self._rung.set()
+    def handle_event(self, frame: Frame) -> None:
+        if frame.name in TO_THE_CLIENT:
+            self.send_text(frame.text)
+        elif frame.name == events.RIGHTS_CHANGED:
+            self.consoles.ring()
 
     @staticmethod
     def _groups(rights: Rights) -> set[str]:
@@ -79,30 +66,17 @@ class AgentConsumer(FrameConsumer):
             *(events.agent_group(rights.user_id, tenant_id) for tenant_id in rights.tenant_ids),
         }
 
-    async def _look_after_console(self) -> None:
-        """Asks for the rights again, at once when somebody rings. An open socket is an open console, even when a
-        throttled tab sends no beat."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._rung.wait(), RIGHTS_SECONDS)
-            self._rung.clear()
-            try:
-                await self._refresh_rights()
-                await self.in_thread(services.stamp_consoles, [self.rights.user_id])
-            except Exception:  # noqa: BLE001 - a database that fails now is asked again in a moment
-                logger.warning("a console was not looked after", exc_info=True)
-
-    async def _refresh_rights(self) -> None:
-        fresh = await self._current_rights()
-        if fresh is None:
+    async def renew(self, rights: Rights | None) -> None:
+        """Also a logout or another password ends this socket."""
+        if rights is None:
             self.close(CLOSE_NOT_FOUND)
             return
-        before, self.rights = self.rights, fresh
-        if fresh.tenant_ids == before.tenant_ids:
+        before, self.rights = self.rights, rights
+        if rights.tenant_ids == before.tenant_ids:
             return
-        if self.opened is not None and self.opened.tenant_id not in fresh.tenant_ids:
+        if self.opened is not None and self.opened.tenant_id not in rights.tenant_ids:
             self._close_chat()
-        for group in self._groups(before) - self._groups(fresh):
+        for group in self._groups(before) - self._groups(rights):
             self.hub.leave(self, group)
         await self._greet()
 
@@ -110,8 +84,7 @@ class AgentConsumer(FrameConsumer):
         """May be said again: recovery is the start-up path."""
         await self._greet()
         self.is_admitted = True
-        if self._caretaker is None:
-            self._caretaker = asyncio.create_task(self._look_after_console())
+        self.consoles.enter(self)
 
     async def _greet(self) -> None:
         self.hold_events()
@@ -176,11 +149,11 @@ class AgentConsumer(FrameConsumer):
     async def send_message(self, command: protocol.SendMessage) -> None:
         body = clean_text(command.body)
         post = Post(command.session_id, command.client_message_id, body, self.rights.actor)
-        posted = await writers.current().post(post)
+        message = await self.post(post)
         payload = {
             "session_id": str(command.session_id),
             "client_message_id": str(command.client_message_id),
-            "message": posted.message,
+            "message": message,
         }
         self.send_frame("chat.message.ack", payload)
 

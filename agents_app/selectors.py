@@ -1,13 +1,18 @@
 """Who is an agent, who is there, and which chats a console shows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare
 
 from agents_app.models import CONSOLE_TTL, Agent
-from sessions_app.models import OPEN, PRESENCE_TTL, ChatSession, Party, Status
+from sessions_app.models import OPEN, PRESENCE_TTL, ChatSession, Party, Status, Tenant
 from sessions_app.serializers import agent_name
 from sessions_app.services import Actor
 
@@ -31,11 +36,35 @@ class Rights:
 
 def rights(user_id: int | None) -> Rights | None:
     """None for whoever is no agent, or no longer."""
-    agent = Agent.objects.select_related("user").filter(user_id=user_id, user__is_active=True).first()
-    if agent is None:
-        return None
-    tenant_ids = agent.tenants.filter(is_active=True).values_list("pk", flat=True)
-    return Rights(agent.user_id, agent_name(agent.user), frozenset(tenant_ids))
+    agent = _agents().filter(user_id=user_id).first()
+    return None if agent is None else _rights(agent)
+
+
+def rights_of_logins(logins: Iterable[str]) -> dict[str, Rights]:
+    """Rights by login, the key of a session of Django's; without those that are over: logged out, expired, of an agent
+    who is none any more or has another password since. Three queries, however many they are."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    rows = store.model.objects.filter(session_key__in=set(logins), expire_date__gt=Now())
+    data = {row.session_key: store.decode(row.session_data) for row in rows}
+    agents = _agents().filter(user_id__in={one[SESSION_KEY] for one in data.values() if SESSION_KEY in one})
+    by_user = {str(agent.user_id): agent for agent in agents}
+    found = {login: (by_user.get(one.get(SESSION_KEY)), one.get(HASH_SESSION_KEY, "")) for login, one in data.items()}
+    return {login: _rights(agent) for login, (agent, hash_) in found.items() if agent and _is_hash_of(agent, hash_)}
+
+
+def _agents() -> QuerySet[Agent]:
+    tenants = Prefetch("tenants", queryset=Tenant.objects.filter(is_active=True).only("pk"))
+    return Agent.objects.filter(user__is_active=True).select_related("user").prefetch_related(tenants)
+
+
+def _rights(agent: Agent) -> Rights:
+    return Rights(agent.user_id, agent_name(agent.user), frozenset(tenant.pk for tenant in agent.tenants.all()))
+
+
+def _is_hash_of(agent: Agent, session_hash: str) -> bool:
+    """Whether a login was made with the password that the agent has; as django.contrib.auth.get_user() asks."""
+    valid = [agent.user.get_session_auth_hash(), *agent.user.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(session_hash, one) for one in valid)
 
 
 def is_available(user_id: int, tenant_id: int) -> bool:

@@ -5,17 +5,25 @@
 - The size limit holds for what clients send alone; autobahn would silently keep back larger answers of ours, too.
 - A client that sends faster than its frames are handled is read no further until they are, and one that does not
   read what it is sent is cut off; daphne would queue without end, both ways.
+- A request whose head does not come within seconds ends; Twisted would begin the time anew with every byte.
+- As many may knock at once as the kernel lets; of more than Twisted's 50 it turns some away, which try again after
+  seconds, or do not even notice.
 """
 
 import daphne.server  # first: it installs the reactor that the imports below rely on
 from daphne.cli import CommandLineInterface
+from daphne.http_protocol import HTTPFactory
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
+from twisted.web.http import HTTPChannel, Request
 
 MAX_QUEUED_FRAMES = 32
 RESUME_SECONDS = 0.05
 # What may wait for a client whose buffers are full.
 MAX_UNREAD_BYTES = 1024 * 1024
+REQUEST_SECONDS = 7.0
+BACKLOG = 2048  # as uvicorn's
 
 
 class UnreadBytes:
@@ -89,6 +97,39 @@ class ChatFactory(WebSocketFactory):
         super().setProtocolOptions(failByDrop=False, **options)
 
 
+class PromptChannel(HTTPChannel):
+    """A head must be there within REQUEST_SECONDS; of a body, something must come as often."""
+
+    has_head_begun = True
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.setTimeout(REQUEST_SECONDS)
+
+    def resetTimeout(self) -> None:
+        # Something has come.
+        is_body = not self.line_mode
+        if not self._handlingRequest and (is_body or not self.has_head_begun):
+            self.has_head_begun = True
+            self.setTimeout(REQUEST_SECONDS)
+
+    def requestDone(self, request: Request) -> None:
+        super().requestDone(request)
+        if self.persistent and not self._handlingRequest:
+            self.has_head_begun = False
+            self.setTimeout(self.timeOut)
+
+
+class ChatHTTPFactory(HTTPFactory):
+    protocol = PromptChannel
+
+
+def with_backlog(a_reactor, description: str):
+    return serverFromString(a_reactor, f"{description}:backlog={BACKLOG}")
+
+
 if __name__ == "__main__":
+    daphne.server.serverFromString = with_backlog
+    daphne.server.HTTPFactory = ChatHTTPFactory
     daphne.server.WebSocketFactory = ChatFactory
     CommandLineInterface.entrypoint()

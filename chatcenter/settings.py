@@ -103,9 +103,12 @@ DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"] |= {"ENGINE": "chatcenter.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 # Nobody waits for ever: neither for a row that somebody holds, nor for a transaction whose process is stuck.
 TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s"
+# What is sent over and over (sessions_app/rows.py) is prepared, and planned once; the ORM's cursors never prepare.
+PLANS = "-c plan_cache_mode=force_generic_plan"
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
-    "options": TIMEOUTS,
+    "options": f"{TIMEOUTS} {PLANS}",
+    "prepare_threshold": 1,
     **DATABASES["default"]["OPTIONS"],
     "pool": {
         "min_size": env.number("DATABASE_POOL_MIN", 1),
@@ -158,6 +161,7 @@ TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 CHAT_MESSAGE_RATES = env.rates("CHAT_MESSAGE_RATES", "10/10s,60/60s")  # messages of a session
 CHAT_START_RATES = env.rates("CHAT_START_RATES", "10/60s,60/3600s")  # sessions started from an address
 CHAT_FRAME_RATES = env.rates("CHAT_FRAME_RATES", "100/10s")  # frames of a socket
+CHAT_MAX_SOCKETS_PER_ADDRESS = env.number("CHAT_MAX_SOCKETS_PER_ADDRESS", 200, minimum=1)  # visitors' sockets
 CHAT_MAX_SOCKETS_PER_SESSION = env.number("CHAT_MAX_SOCKETS_PER_SESSION", 5, minimum=1)
 CHAT_MAX_FRAME_BYTES = env.number("CHAT_MAX_FRAME_BYTES", 16 * 1024, minimum=1024)
 CHAT_MAX_MESSAGE_CHARS = env.number("CHAT_MAX_MESSAGE_CHARS", 4000, minimum=1)

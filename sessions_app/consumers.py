@@ -5,23 +5,23 @@ from collections.abc import Coroutine
 from typing import NamedTuple
 from uuid import UUID
 
-from django.conf import settings
-
-from sessions_app import events, origins, protocol, selectors, services
+from sessions_app import events, origins, protocol, selectors, services, throttles
 from sessions_app.errors import (
     ChatError,
     Invalid,
     OriginNotAllowed,
+    RateLimited,
     SessionNotFound,
     SessionOver,
     TenantNotFound,
 )
+from sessions_app.hub import Frame
 from sessions_app.models import ChatSession, Party
+from sessions_app.occupancy import TTL_SECONDS, ledgers
 from sessions_app.presence import Beat, boards
 from sessions_app.serializers import policy_payload, timestamp
 from sessions_app.services import VISITOR, Post
 from sessions_app.sockets import FrameConsumer
-from sessions_app.writer import writers
 
 SNAPSHOT_LIMIT = 100
 PAGE_SECONDS = 2.0
@@ -53,25 +53,40 @@ class VisitorConsumer(FrameConsumer):
     async def __call__(self, scope, receive, send) -> None:
         self.session_id: UUID | None = None
         self.name = ""
+        self.address: str | None = None
         self.board = boards.current()
+        self.ledger = ledgers.current()
         self._tasks: set[asyncio.Task] = set()
         self._page: protocol.Page | None = None
         self._is_moving = False
         await super().__call__(scope, receive, send)
 
+    async def accepted(self) -> None:
+        peer = self.scope.get("client")
+        forwarded_for = ",".join(origins.headers(self.scope, b"x-forwarded-for"))
+        self.address = throttles.client_address(peer and peer[0], forwarded_for)
+        if not await self.ledger.admit(self.address):
+            self.address = None
+            # By then a process that was killed counts no more.
+            self.send_error(RateLimited(round(TTL_SECONDS * 1000), "Too many connections from this address."))
+            self.close(protocol.CLOSE_TOO_FAST)
+
     def left(self) -> None:
         for task in self._tasks:
             task.cancel()
+        if self.address is not None:
+            self.ledger.discharge(self.address)
         if self.session_id is not None:
+            self.ledger.leave(self.session_id, self)
             self.board.leave(self.session_id, self)
             self.hub.leave(self, events.visitor_group(self.session_id))
 
-    def handle_event(self, name: str, text: str) -> None:
-        if name in TO_THE_CLIENT:
-            self.send_text(text)
-        elif name == events.SESSION_ENDED:
-            self._start(self._end_if_over(text))
-        elif name == events.VISITOR_LEFT:
+    def handle_event(self, frame: Frame) -> None:
+        if frame.name in TO_THE_CLIENT:
+            self.send_text(frame.text)
+        elif frame.name == events.SESSION_ENDED:
+            self._start(self._end_if_over(frame.text))
+        elif frame.name == events.VISITOR_LEFT:
             self.board.see(self.session_id)
 
     def _start(self, work: Coroutine) -> None:
@@ -108,8 +123,7 @@ class VisitorConsumer(FrameConsumer):
         self.board.see(self.session_id)
         self.send_frame("chat.session.ready", ready.payload)
         self.release_events()
-        for oldest in self.hub.members(group)[: -settings.CHAT_MAX_SOCKETS_PER_SESSION]:
-            oldest.close(protocol.CLOSE_REPLACED)
+        self.ledger.enter(self.session_id, self)
 
     def _refuse(self, error: ChatError) -> None:
         """Says why, and closes where the error leaves nothing to do on this socket."""
@@ -178,12 +192,12 @@ class VisitorConsumer(FrameConsumer):
     async def send_message(self, command: protocol.SendMessage) -> None:
         post = Post(self.session_id, command.client_message_id, protocol.clean_text(command.body), VISITOR)
         try:
-            posted = await writers.current().post(post)
+            message = await self.post(post)
         except SessionOver as error:
             self.send_error(error, command)
             self.close(protocol.CLOSE_OVER)
             return
-        payload = {"client_message_id": str(command.client_message_id), "message": posted.message}
+        payload = {"client_message_id": str(command.client_message_id), "message": message}
         self.send_frame("chat.message.ack", payload)
 
     async def typing(self, command: protocol.Typing) -> None:
@@ -195,6 +209,11 @@ class VisitorConsumer(FrameConsumer):
 
     async def read(self, command: protocol.Read) -> None:
         await self.in_thread(services.mark_read, self.session_id, Party.VISITOR, command.seq)
+
+    async def identify(self, command: protocol.Identify) -> None:
+        await self.in_thread(services.identify_visitor, self.session_id, name=command.name, email=command.email)
+        if command.name is not None:
+            self.name = command.name or "Visitor"
 
     async def view_page(self, command: protocol.Page) -> None:
         """At most one in PAGE_SECONDS is stored, the last one always: a page that changes its address all the time
@@ -235,6 +254,7 @@ class VisitorConsumer(FrameConsumer):
         "chat.message.send": protocol.SendMessage,
         "chat.typing": protocol.Typing,
         "chat.read": protocol.Read,
+        "chat.identify": protocol.Identify,
         "page.view": protocol.Page,
         "chat.history": protocol.History,
         "chat.still_here": protocol.Empty,
@@ -246,6 +266,7 @@ class VisitorConsumer(FrameConsumer):
         "chat.message.send": send_message,
         "chat.typing": typing,
         "chat.read": read,
+        "chat.identify": identify,
         "page.view": view_page,
         "chat.history": history,
         "chat.still_here": still_here,

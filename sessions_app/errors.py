@@ -68,8 +68,8 @@ class TooLarge(ChatError):
 class RateLimited(ChatError):
     code, status = "rate_limited", 429
 
-    def __init__(self, retry_after_ms: int) -> None:
-        super().__init__("Too fast. Wait a moment.", retry_after_ms=retry_after_ms)
+    def __init__(self, retry_after_ms: int, message: str = "Too fast. Wait a moment.") -> None:
+        super().__init__(message, retry_after_ms=retry_after_ms)
 
 
 class Busy(ChatError):

@@ -31,11 +31,13 @@ RIGHTS_CHANGED = "rights.changed"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``payload`` goes to every socket that has joined one of ``groups``, as the frame {type, payload}."""
+    """``payload`` goes to every socket that has joined one of ``groups``, as the frame {type, payload}; not to the one
+    that is being acknowledged ``message_id``."""
 
     groups: tuple[str, ...]
     type: str
     payload: dict[str, object]
+    message_id: str = ""
 
 
 def visitor_group(session_id: UUID | str) -> str:
@@ -74,8 +76,9 @@ def console_groups(session: ChatSession) -> tuple[str, ...]:
 
 def message_new(session: ChatSession, message: Message, *, also: tuple[str, ...] = ()) -> Event:
     """``also``: groups that hear of it besides those that follow the conversation now."""
-    groups = (visitor_group(session.session_id), *console_groups(session), *also)
-    return Event(tuple(dict.fromkeys(groups)), MESSAGE_NEW, {"message": message_payload(message, session.session_id)})
+    groups = tuple(dict.fromkeys((visitor_group(session.session_id), *console_groups(session), *also)))
+    payload = {"message": message_payload(message, session.session_id)}
+    return Event(groups, MESSAGE_NEW, payload, str(message.client_message_id or ""))
 
 
 def session_changed(session: ChatSession, last_message: Message | None, now: datetime) -> Event:
@@ -137,7 +140,8 @@ def publish(events: Iterable[Event]) -> None:
     """Rings the doorbells, in this order. From any thread and any process; never raises, and where the process has
     sockets never waits for Redis."""
     frames = [
-        hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload})) for event in events
+        hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload}), event.message_id)
+        for event in events
     ]
     if frames:
         hub.publish(frames)

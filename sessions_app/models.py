@@ -248,7 +248,8 @@ class ChatSession(models.Model):
     class Meta:
         ordering = ["-pk"]
         indexes = [
-            models.Index(fields=["tenant", "waiting_since"], condition=Q(status="queued"), name="session_queue"),
+            # Not waiting_since: a message and its answer change it, and would have to rewrite every index of the row.
+            models.Index(fields=["tenant"], condition=Q(status="queued"), name="session_queue"),
             models.Index(fields=["assigned_to"], condition=Q(status="active"), name="session_mine"),
             # The sweep reads this one: its cost follows the open sessions, not the history.
             models.Index(fields=["id"], condition=Q(status__in=["queued", "active"]), name="session_open"),
@@ -349,8 +350,9 @@ class Message(models.Model):
     sender_type = models.CharField(
         max_length=8, choices=[(p.value, p.label) for p in (Party.VISITOR, Party.AGENT, Party.SYSTEM)]
     )
+    # The index of its own is below: visitors' messages, which have none, need not be in it.
     sender = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     sender_name = models.CharField(max_length=200, blank=True)
     message_type = models.CharField(max_length=8, choices=Type, default=Type.TEXT)
@@ -359,6 +361,7 @@ class Message(models.Model):
 
     class Meta:
         ordering = ["session", "seq"]
+        indexes = [models.Index(fields=["sender"], condition=Q(sender__isnull=False), name="message_sender")]
         constraints = [
             models.UniqueConstraint(fields=["session", "seq"], name="message_seq_unique"),
             models.UniqueConstraint(fields=["session", "client_message_id"], name="message_client_id_unique"),

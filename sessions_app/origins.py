@@ -6,13 +6,24 @@ websites refuses it.
 """
 
 from django.conf import settings
+from django.http import parse_cookie
 
 from sessions_app.errors import OriginNotAllowed
 
 
 def header(scope: dict, name: bytes) -> str:
     """A header of an ASGI scope; "" when it is absent."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    return next(iter(headers(scope, name)), "")
+
+
+def headers(scope: dict, name: bytes) -> list[str]:
+    """A header of which there may be several."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def cookie(scope: dict, name: str) -> str:
+    """A cookie of an ASGI scope; "" when it is absent."""
+    return parse_cookie(header(scope, b"cookie")).get(name, "")
 
 
 def require_allowed(allowed: list[str], origin: str | None, *, may_be_absent: bool = False) -> None:

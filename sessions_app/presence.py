@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from sessions_app import events, selectors, services
+from sessions_app.dbthread import DatabaseThread
 from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
@@ -162,6 +162,7 @@ class Board:
         self._waiting: dict[UUID, list[asyncio.Future[Beat]]] = {}
         self._left: set[UUID] = set()
         self._flusher: asyncio.Task | None = None
+        self._thread = DatabaseThread("presence")
 
     def enter(self, session_id: UUID, socket: Socket, *, is_visible: bool) -> None:
         """After a hello, which has stamped the session."""
@@ -227,13 +228,13 @@ class Board:
         answers: dict[UUID, Beat | ChatError] = {}
         try:
             if beats:
-                answers, held = await database_sync_to_async(stamp, thread_sensitive=False)(beats)
+                answers, held = await self._thread.run(stamp, beats)
                 for session_id in held:
                     self.see(session_id, is_active=beats[session_id][1])
                 for session_id in self._stamped_at.keys() & answers.keys():
                     self._stamped_at[session_id] = now
             if left:
-                await database_sync_to_async(mark_left, thread_sensitive=False)(left)
+                await self._thread.run(mark_left, left)
         except DatabaseError:
             # Unanswered beats are repeated by their clients; who left is found out by the stamps' age.
             logger.exception("%d heartbeats were not stamped", len(beats))

@@ -78,6 +78,13 @@ class Read(Struct, frozen=True):
     seq: Seq
 
 
+class Identify(Struct, frozen=True):
+    """What is None stays as it is; an empty text takes it back."""
+
+    name: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+)?$")] | None = None
+
+
 class History(Struct, frozen=True):
     after_seq: Seq | None = None
     before_seq: Seq | None = None

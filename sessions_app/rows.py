@@ -1,8 +1,8 @@
 """The rows of one transaction, locked and read in one round trip, written in another, however many they are.
 
 The ORM would take nine statements, one after the other, and most of its time to compile them. Here they are constants,
-travel together (psycopg's pipeline), and answer in PostgreSQL's binary format: a batch of fifty messages costs a third
-of the CPU time, a single message a quarter.
+prepared once a connection, travel together (psycopg's pipeline), and answer in PostgreSQL's binary format: a batch of
+fifty messages costs a third of the CPU time, a single message a quarter.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -22,53 +22,61 @@ M = TypeVar("M", bound=Model)
 
 
 class Locked(NamedTuple):
-    """``known``: messages of these sessions by (pk of the session, client_message_id). ``now``: the database's clock
-    once the locks were had."""
+    """``known``: messages by (pk of the session, client_message_id). ``now``: the database's clock once the locks
+    were had."""
 
     sessions: dict[UUID, ChatSession]
     known: dict[tuple[int, UUID], Message]
     now: datetime
 
 
-def _columns(model: type[Model], prefix: str = "") -> str:
-    return ", ".join(f"{prefix}{field.column}" for field in model._meta.concrete_fields)
+_FIELDS = {model: [field.attname for field in model._meta.concrete_fields] for model in (Tenant, ChatSession, Message)}
+_TENANT, _SESSION, _MESSAGE = (model._meta.db_table for model in _FIELDS)
 
 
-_SESSIONS, _MESSAGES, _TENANTS = (model._meta.db_table for model in (ChatSession, Message, Tenant))
+def _columns(model: type[Model], table: str) -> str:
+    return ", ".join(f"{table}.{field.column}" for field in model._meta.concrete_fields)
+
 
 # By pk, so that two transactions never wait for each other in a ring. NO KEY: an insert that only refers to the
 # session need not wait. Nothing is joined: PostgreSQL reads a row anew that it had to wait for, but not what it had
 # joined to it before.
-_LOCK = f"SELECT {_columns(ChatSession)} FROM {_SESSIONS} WHERE session_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = (
+    f"SELECT {_columns(ChatSession, 'session')} FROM {_SESSION} AS session WHERE session_id = ANY(%s)"
+    " ORDER BY id FOR NO KEY UPDATE"
+)
 _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
 # What follows is read after the locks were had: each statement has a snapshot and a time of its own.
-_NOW = "SELECT statement_timestamp()"
-_TENANTS_OF = (
-    f"SELECT {_columns(Tenant)} FROM {_TENANTS}"
-    f" WHERE id IN (SELECT tenant_id FROM {_SESSIONS} WHERE session_id = ANY(%s))"
+_NOW_AND_TENANTS = (
+    f"SELECT statement_timestamp(), {_columns(Tenant, 'tenant')} FROM (VALUES (1)) AS always"
+    f" LEFT JOIN {_TENANT} AS tenant ON id IN (SELECT tenant_id FROM {_SESSION} WHERE session_id = ANY(%s))"
 )
 _KNOWN = (
-    f"SELECT {_columns(Message, 'message.')} FROM {_MESSAGES} AS message"
-    f" JOIN {_SESSIONS} AS session ON session.id = message.session_id"
-    " WHERE session.session_id = ANY(%s) AND message.client_message_id = ANY(%s)"
+    f"SELECT {_columns(Message, 'message')} FROM unnest(%s::uuid[], %s::uuid[]) AS sent(session_id, message_id)"
+    f" JOIN {_SESSION} AS session ON session.session_id = sent.session_id"
+    f" JOIN {_MESSAGE} AS message ON message.session_id = session.id AND message.client_message_id = sent.message_id"
 )
 
 
-def lock(session_ids: Collection[UUID], client_message_ids: Collection[UUID], *, skip_locked: bool) -> Locked:
+def lock(session_ids: Collection[UUID], sent: Collection[tuple[UUID, UUID]] = (), *, skip_locked: bool) -> Locked:
     """Those of the sessions that exist, under their row locks; with ``skip_locked`` only those that nobody else
-    holds. In a transaction."""
+    holds. And those of the messages ``sent``, (session_id, client_message_id), that are stored already.
+
+    Only in a transaction.
+    """
     ids = list(session_ids)
     with _pipeline() as pipeline:
         sessions = _query(pipeline, _LOCK_FREE if skip_locked else _LOCK, ids)
-        now = _query(pipeline, _NOW)
-        tenants = _query(pipeline, _TENANTS_OF, ids)
-        known = _query(pipeline, _KNOWN, ids, list(client_message_ids)) if client_message_ids else ()
-        by_pk = {tenant.pk: tenant for tenant in _instances(Tenant, tenants)}
+        now_and_tenants = _query(pipeline, _NOW_AND_TENANTS, ids)
+        known = _query(pipeline, _KNOWN, *map(list, zip(*sent, strict=True))) if sent else ()
+        rows = now_and_tenants.fetchall()
+        now = rows[0][0]
+        tenants = {tenant.pk: tenant for tenant in _instances(Tenant, (row[1:] for row in rows))}
         locked = {session.session_id: session for session in _instances(ChatSession, sessions)}
-        for session in locked.values():
-            session.tenant = by_pk[session.tenant_id]
         messages = {(message.session_id, message.client_message_id): message for message in _instances(Message, known)}
-        return Locked(locked, messages, now.fetchone()[0])
+    for session in locked.values():
+        session.tenant = tenants[session.tenant_id]
+    return Locked(locked, messages, now)
 
 
 # What a transaction may write, with the PostgreSQL types.
@@ -107,23 +115,29 @@ def _recordset(columns: dict[str, str]) -> str:
     return f"json_to_recordset(%s::json) AS new({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
+# The ids a second time: the planner cannot know how many rows a record set has.
 _UPDATE = (
-    f"UPDATE {_SESSIONS} AS session SET {', '.join(f'{name} = new.{name}' for name in _CHANGED if name != 'id')}"
-    f" FROM {_recordset(_CHANGED)} WHERE session.id = new.id"
+    f"UPDATE {_SESSION} AS session SET {', '.join(f'{name} = new.{name}' for name in _CHANGED if name != 'id')}"
+    f" FROM {_recordset(_CHANGED)} WHERE session.id = new.id AND session.id = ANY(%s)"
 )
-_INSERT = f"INSERT INTO {_MESSAGES} ({', '.join(_ADDED)}) SELECT {', '.join(_ADDED)} FROM {_recordset(_ADDED)}"
+_INSERT = f"INSERT INTO {_MESSAGE} ({', '.join(_ADDED)}) SELECT {', '.join(_ADDED)} FROM {_recordset(_ADDED)}"
 
 
-def write(changed: Sequence[ChatSession], added: Sequence[Message]) -> None:
+def write(changed: Sequence[ChatSession], added: Sequence[Message], *, commit: bool) -> None:
     """Saves locked sessions and appends messages. Whole columns are safe to write: nobody else can have changed them
-    since the lock."""
+    since the lock.
+
+    With ``commit`` the transaction is committed in the same round trip; Django finds nothing left to commit.
+    """
     if not changed and not added:
         return
     with _pipeline() as pipeline:
         if added:
             _query(pipeline, _INSERT, _records(added, _ADDED))
         if changed:
-            _query(pipeline, _UPDATE, _records(changed, _CHANGED))
+            _query(pipeline, _UPDATE, _records(changed, _CHANGED), [session.pk for session in changed])
+        if commit:
+            pipeline.commit()
 
 
 @contextmanager
@@ -134,13 +148,12 @@ def _pipeline() -> Iterator[psycopg.Connection]:
 
 
 def _query(pipeline: psycopg.Connection, statement: str, *parameters: object) -> psycopg.Cursor:
-    """Not the cursor of Django, which waits for each answer and loads times in Python."""
+    """Not by a cursor of Django, which waits for each answer and loads times in Python."""
     return psycopg.Cursor(pipeline).execute(statement, parameters, binary=True)
 
 
-def _instances(model: type[M], rows: Iterable[tuple]) -> Iterator[M]:
-    names = [field.attname for field in model._meta.concrete_fields]
-    return (model.from_db(connection.alias, names, row) for row in rows)
+def _instances(model: type[M], rows: Iterable[Sequence]) -> Iterator[M]:
+    return (model.from_db(connection.alias, _FIELDS[model], row) for row in rows)
 
 
 def _records(rows: Iterable[Model], columns: Iterable[str]) -> str:

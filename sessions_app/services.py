@@ -136,7 +136,7 @@ def post_messages(work: Work, posts: Sequence[Post], *, skip_locked: bool = Fals
     """
     sessions = work.lock_many(
         (post.session_id for post in posts),
-        client_message_ids=(post.client_message_id for post in posts),
+        sent=((post.session_id, post.client_message_id) for post in posts),
         skip_locked=skip_locked,
     )
     outcomes: list[Posted | ChatError | None] = []
@@ -317,6 +317,15 @@ def mark_read(session_id: UUID, by: Party, seq: int) -> None:
     if unread.update(**{column: read_up_to}):
         session = selectors.session_by_id(session_id)
         events.publish([events.read(session, by, getattr(session, column))])
+
+
+def identify_visitor(session_id: UUID, *, name: str | None = None, email: str | None = None) -> None:
+    """What the website says of its visitor; nothing of it is proved. None: nothing is said."""
+    told = {"customer_name": name, "customer_email": email}
+    told = {column: text for column, text in told.items() if text is not None}
+    if told and ChatSession.objects.open().filter(session_id=session_id).exclude(**told).update(**told):
+        session = selectors.session_by_id(session_id)
+        events.publish([_session_changed(session, selectors.database_now())])
 
 
 def _session_changed(session: ChatSession, now: datetime) -> events.Event:

@@ -19,9 +19,12 @@ from msgspec import Struct
 
 from sessions_app import protocol
 from sessions_app.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
-from sessions_app.hub import hubs
+from sessions_app.hub import Frame, hubs
+from sessions_app.loops import start_eagerly
 from sessions_app.serializers import encode
+from sessions_app.services import Post
 from sessions_app.shutdown import drains
+from sessions_app.writer import writers
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +68,9 @@ class FrameConsumer(AsyncConsumer):
         self._send = send
         self._outbox: deque[tuple[str, int]] = deque()
         self._outbox_chars = 0
-        self._sender: asyncio.Task | None = None
-        self._held: list[tuple[str, str]] | None = None
+        self._is_draining = False
+        self._held: list[Frame] | None = None
+        self._posting = ""
         self._is_closing = self._is_gone = False
         self._bad_frames = 0
         self._budget = Budget(settings.CHAT_FRAME_RATES)
@@ -80,6 +84,7 @@ class FrameConsumer(AsyncConsumer):
         self._hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self.close, protocol.CLOSE_TIMEOUT)
         drain.sockets.add(self)
         try:
+            await self.accepted()
             while (message := await receive())["type"] == "websocket.receive":
                 if not self._is_closing:
                     await self._receive(message.get("text"))
@@ -95,10 +100,13 @@ class FrameConsumer(AsyncConsumer):
         """Before the handshake is answered; False refuses it."""
         return True
 
+    async def accepted(self) -> None:
+        """After the handshake, before the first frame is read; a close() from here has a code that browsers see."""
+
     def left(self) -> None:
         """The socket is gone, for whatever reason short of a killed process. Must not wait for anything."""
 
-    def handle_event(self, name: str, text: str) -> None:
+    def handle_event(self, frame: Frame) -> None:
         """One event of a group that this socket has joined; unknown ones are to be ignored."""
         raise NotImplementedError
 
@@ -107,14 +115,22 @@ class FrameConsumer(AsyncConsumer):
         hold up the other sockets."""
         return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
+    async def post(self, post: Post) -> dict[str, object]:
+        """Returns the stored message. Its news is not for this socket: the acknowledgement has all of it."""
+        self._posting = str(post.client_message_id)
+        try:
+            return (await writers.current().post(post)).message
+        finally:
+            self._posting = ""
+
     def hold_events(self) -> None:
         """From here on events wait: subscribe first, then read a snapshot, send it, release what came meanwhile."""
         self._held = []
 
     def release_events(self) -> None:
         held, self._held = self._held or [], None
-        for name, text in held:
-            self.handle_event(name, text)
+        for frame in held:
+            self.handle_event(frame)
 
     def send_frame(self, frame_type: str, payload: dict[str, object]) -> None:
         self.send_text(encode({"type": frame_type, "payload": payload}))
@@ -180,14 +196,14 @@ class FrameConsumer(AsyncConsumer):
 
     # --- out ------------------------------------------------------------------------------------------------------
 
-    def deliver(self, name: str, text: str) -> None:
+    def deliver(self, frame: Frame) -> None:
         """From the hub."""
-        if self._is_closing:
+        if self._is_closing or (self._posting and frame.message_id == self._posting):
             return
         if self._held is not None:
-            self._held.append((name, text))
+            self._held.append(frame)
         else:
-            self.handle_event(name, text)
+            self.handle_event(frame)
 
     def send_text(self, text: str) -> None:
         """Queues one finished frame."""
@@ -203,10 +219,11 @@ class FrameConsumer(AsyncConsumer):
     def _enqueue(self, text: str, close_code: int) -> None:
         self._outbox.append((text, close_code))
         self._outbox_chars += len(text)
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._drain())
+        if not self._is_draining:
+            start_eagerly(self._drain())
 
     async def _drain(self) -> None:
+        self._is_draining = True
         try:
             while self._outbox:
                 text, close_code = self._outbox.popleft()
@@ -218,3 +235,5 @@ class FrameConsumer(AsyncConsumer):
         except Exception as error:  # noqa: BLE001 - servers raise errors of their own for a socket that is gone
             # The client comes back and is told everything again.
             logger.log(logging.DEBUG if self._is_gone else logging.WARNING, "a frame could not be sent: %r", error)
+        finally:
+            self._is_draining = False

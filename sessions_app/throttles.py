@@ -48,11 +48,28 @@ _failed_at = -math.inf
 
 
 @cache
-def _take():
-    client = redis.Redis.from_url(
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
     )
-    return client.register_script(_TAKE)
+
+
+def evaluate(script: str, keys: Sequence[str], args: Sequence[object]) -> list | None:
+    """What the Lua script answers; None when Redis fails or has failed a moment ago. Blocks."""
+    global _failed_at
+    if time.monotonic() - _failed_at < RETRY_AFTER_FAILURE_SECONDS:
+        return None
+    try:
+        return _registered(script)(keys=keys, args=args)
+    except redis.RedisError as error:
+        _failed_at = time.monotonic()
+        logger.warning("limits are off for %d s: %s", RETRY_AFTER_FAILURE_SECONDS, type(error).__name__)
+        return None
+
+
+@cache
+def _registered(script: str) -> redis.commands.core.Script:
+    return _client().register_script(script)
 
 
 def take(name: str, who: Iterable[object], rates: Sequence[tuple[int, int]]) -> list[int]:
@@ -60,16 +77,11 @@ def take(name: str, who: Iterable[object], rates: Sequence[tuple[int, int]]) -> 
 
     A refused event does not count. ``rates``: (count, seconds) pairs, all of which hold.
     """
-    global _failed_at
     keys = [f"{PREFIX}{name}:{one}" for one in who]
-    if not keys or time.monotonic() - _failed_at < RETRY_AFTER_FAILURE_SECONDS:
-        return [0] * len(keys)
-    try:
-        return _take()(keys=keys, args=[number for rate in rates for number in rate])
-    except redis.RedisError as error:
-        _failed_at = time.monotonic()
-        logger.warning("limits are off for %d s: %s", RETRY_AFTER_FAILURE_SECONDS, type(error).__name__)
-        return [0] * len(keys)
+    if not keys:
+        return []
+    waits = evaluate(_TAKE, keys, [number for rate in rates for number in rate])
+    return [0] * len(keys) if waits is None else waits
 
 
 def client_address(peer: str | None, forwarded_for: str) -> str:

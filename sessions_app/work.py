@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from sessions_app import events, rows, selectors
 from sessions_app.errors import ChatError, SessionNotFound
@@ -57,6 +57,7 @@ def verb(function: Callable[Concatenate["Work", P], R]) -> Callable[P, R]:
 
 
 def _run_once(function: Callable[..., R], args: tuple, kwargs: dict) -> tuple[R | None, ChatError | None]:
+    is_outermost = not connection.in_atomic_block
     with transaction.atomic():
         work = Work()
         result = refusal = None
@@ -64,7 +65,7 @@ def _run_once(function: Callable[..., R], args: tuple, kwargs: dict) -> tuple[R 
             result = function(work, *args, **kwargs)
         except ChatError as error:
             refusal = error
-        work.save()
+        work.save(commit=is_outermost)
     return result, refusal
 
 
@@ -86,15 +87,15 @@ class Work:
         self,
         session_ids: Iterable[UUID],
         *,
-        client_message_ids: Iterable[UUID] = (),
+        sent: Iterable[tuple[UUID, UUID]] = (),
         skip_locked: bool = False,
     ) -> dict[UUID, ChatSession]:
         """Those of the sessions that exist (and that nobody else has locked), by their session_id. ``known`` has
-        those of the messages that are stored already.
+        those of the messages ``sent``, (session_id, client_message_id), that are stored already.
 
         The agent is not loaded: who needs it asks anew, since a colleague may just have accepted.
         """
-        locked = rows.lock(set(session_ids), set(client_message_ids), skip_locked=skip_locked)
+        locked = rows.lock(set(session_ids), set(sent), skip_locked=skip_locked)
         self.known, self.now = locked.known, locked.now
         return locked.sessions
 
@@ -167,9 +168,10 @@ class Work:
         if session.waiting_since and Status.QUEUED in (came_from, to):
             self.queue_changed(session)
 
-    def save(self) -> None:
+    def save(self, *, commit: bool = False) -> None:
+        """The last that a transaction does; with ``commit`` its commit, too."""
         SessionEvent.objects.bulk_create(self._transitions)
-        rows.write(list(self._sessions.values()), self._messages)
+        rows.write(list(self._sessions.values()), self._messages, commit=commit)
         if self._news or self._queues:
             # Robust: what was committed has happened, whether its news gets out or not.
             transaction.on_commit(self._publish, robust=True)

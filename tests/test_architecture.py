@@ -18,16 +18,16 @@ FILES = [path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if 
 
 # Each module may import those of the ranks before its own (and, of its own rank, nothing).
 RANKS = [
-    {"errors", "loops", "tokens", "models"},
-    {"protocol", "throttles", "origins", "hub"},
-    {"serializers"},
+    {"errors", "loops", "dbthread", "tokens", "models"},
+    {"protocol", "throttles", "origins", "hub", "widget"},
+    {"serializers", "occupancy"},
     {"selectors", "events", "rows"},
     {"work"},
     {"services"},
     {"writer", "presence"},
     {"shutdown"},
     {"sockets"},
-    {"api", "consumers", "tasks", "admin", "views", "sweep"},
+    {"api", "consumers", "tasks", "admin", "views", "sweep", "widget_snippet"},
     {"urls", "routing"},
 ]
 

@@ -21,13 +21,22 @@ class Socket:
     """One client. ``receive()`` hands out the next frame; ``expect(type)`` the next of its type, keeping the others
     for later."""
 
-    def __init__(self, path: str, *, origin: str | None = "http://testserver", cookie: str | None = None) -> None:
-        headers = [(b"host", b"testserver")]
+    def __init__(
+        self,
+        path: str,
+        *,
+        origin: str | None = "http://testserver",
+        cookie: str | None = None,
+        address: str = "203.0.113.7",
+        forwarded_for: tuple[str, ...] = (),
+    ) -> None:
+        headers = [(b"host", b"testserver"), *((b"x-forwarded-for", line.encode()) for line in forwarded_for)]
         if origin:
             headers.append((b"origin", origin.encode()))
         if cookie:
             headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie}".encode()))
         scope = {"type": "websocket", "path": path, "headers": headers, "query_string": b"", "subprotocols": []}
+        scope["client"] = (address, 54321)
         # asgiref's own: the one of Channels keeps consumers from giving their database connections back.
         self.communicator = ApplicationCommunicator(application, scope)
         self.kept: list[tuple[str, dict]] = []

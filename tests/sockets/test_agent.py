@@ -7,7 +7,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
 
-from agents_app import consumers, selectors
+from agents_app import consoles, selectors
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import hub, services
 from sessions_app.services import VISITOR
@@ -54,7 +54,7 @@ async def test_AT05_a_deactivated_agent_is_out_at_once(sockets, alice):
 
 
 async def test_AT05_a_deactivated_agent_is_out_even_if_nobody_rings(sockets, alice, monkeypatch):
-    monkeypatch.setattr(consumers, "RIGHTS_SECONDS", 0.05)
+    monkeypatch.setattr(consoles, "RIGHTS_SECONDS", 0.05)
     socket, _ = await sockets.console(alice)
     await in_db(type(alice.user).objects.filter(pk=alice.user_id).update, is_active=False)
 

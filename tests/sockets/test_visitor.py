@@ -197,6 +197,17 @@ async def test_a_message_is_acknowledged_and_reaches_every_tab(sockets, vera):
     assert (await two.expect("chat.message.new"))["message"] == message
 
 
+async def test_the_socket_that_is_acknowledged_gets_no_second_copy(sockets, vera):
+    sender, other_tab = sockets.visitor(vera), sockets.visitor(vera)
+    await sender.hello(vera)
+    await other_tab.hello(vera)
+    sent = [await sender.say(f"Number {number}") for number in range(3)]
+
+    assert [(await other_tab.expect("chat.message.new"))["message"] for _ in sent] == sent
+    assert await sender.is_silent()
+    assert not [name for name, _ in sender.kept if name == "chat.message.new"]
+
+
 async def test_PR17_a_repeat_from_two_sockets_at_once_is_one_row(sockets, vera):
     one, two = sockets.visitor(vera), sockets.visitor(vera)
     await one.hello(vera)

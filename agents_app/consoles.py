@@ -1,0 +1,74 @@
+"""The consoles of this process: whether their agents may still have them, and that they are open.
+
+Asked for all of them together, so that the price does not grow with their number.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from channels.db import database_sync_to_async
+
+from agents_app import selectors, services
+from agents_app.selectors import Rights
+from sessions_app.loops import PerLoop
+
+logger = logging.getLogger(__name__)
+
+# Rights are asked for again this often, whether anybody rang or not: a deactivated agent is out within 30 s.
+RIGHTS_SECONDS = 15.0
+
+
+class Console(Protocol):
+    login: str
+
+    async def renew(self, rights: Rights | None) -> None:
+        """Takes what the agent may do from now on; None: nothing."""
+
+
+class Consoles:
+    def __init__(self) -> None:
+        self._open: set[Console] = set()
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task | None = None
+
+    def enter(self, console: Console) -> None:
+        self._open.add(console)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look_after())
+
+    def leave(self, console: Console) -> None:
+        self._open.discard(console)
+
+    def ring(self) -> None:
+        """Somebody's rights may have changed."""
+        self._bell.set()
+
+    async def _look_after(self) -> None:
+        while self._open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), RIGHTS_SECONDS)
+            self._bell.clear()
+            try:
+                await self._renew(list(self._open))
+            except Exception:  # noqa: BLE001 - a database that fails now is asked again in a moment
+                logger.warning("the consoles were not looked after", exc_info=True)
+
+    async def _renew(self, consoles: list[Console]) -> None:
+        rights = await _ask_for_rights({console.login for console in consoles})
+        for console in consoles:
+            if console in self._open:
+                await console.renew(rights.get(console.login))
+
+
+def _rights_of_open_consoles(logins: Iterable[str]) -> dict[str, Rights]:
+    rights = selectors.rights_of_logins(logins)
+    # An open socket is an open console, even when a throttled tab sends no beat.
+    services.stamp_consoles(one.user_id for one in rights.values())
+    return rights
+
+
+_ask_for_rights = database_sync_to_async(_rights_of_open_consoles, thread_sensitive=False)
+consoles = PerLoop(Consoles)

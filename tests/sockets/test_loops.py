@@ -1,0 +1,59 @@
+"""Coroutines that are started eagerly: done at once if they need not wait, tasks from the first wait on."""
+
+import asyncio
+
+import pytest
+
+from sessions_app.loops import start_eagerly
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_what_need_not_wait_is_done_at_once():
+    done = []
+
+    async def work() -> None:
+        done.append(True)
+
+    start_eagerly(work())
+    assert done
+
+
+async def test_what_has_to_wait_goes_on_beside_the_others():
+    gate = asyncio.get_running_loop().create_future()
+    steps = []
+
+    async def work() -> None:
+        steps.append("began")
+        steps.append(await gate)
+        await asyncio.sleep(0)
+        steps.append("ended")
+
+    start_eagerly(work())
+    assert steps == ["began"]
+    gate.set_result("went on")
+    async with asyncio.timeout(10):
+        while len(steps) < 3:
+            await asyncio.sleep(0)
+    assert steps == ["began", "went on", "ended"]
+
+
+async def test_an_exception_and_a_cancellation_reach_the_coroutine():
+    loop = asyncio.get_running_loop()
+    gates = [loop.create_future(), loop.create_future()]
+    caught = []
+
+    async def work() -> None:
+        for gate in gates:
+            try:
+                await gate
+            except (ConnectionError, asyncio.CancelledError) as error:
+                caught.append(type(error))
+
+    start_eagerly(work())
+    gates[0].set_exception(ConnectionError())
+    gates[1].cancel()
+    async with asyncio.timeout(10):
+        while len(caught) < 2:
+            await asyncio.sleep(0)
+    assert caught == [ConnectionError, asyncio.CancelledError]
