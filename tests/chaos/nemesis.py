@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.chaos.swarm import Swarm
 from tests.chaos.world import Process, Web, World
@@ -16,12 +16,30 @@ EXIT_SECONDS = 10  # what a web process has after SIGTERM (issue: "exit within 1
 SLOW_MACHINE_SECONDS = 10
 
 
-class Nemesis:
-    """`say` is told what it does, `accuse` what must not happen."""
+WAYS = (
+    "kill_web",
+    "terminate_web",
+    "stop_web",
+    "restart_redis",
+    "stop_redis",
+    "restart_postgresql",
+    "crash_postgresql",
+    "kill_backends",
+    "hold_rows",
+    "cut_sockets",
+    "sweep_twice",
+    "kill_worker",
+)
 
-    def __init__(self, world: World, swarm: Swarm, worker: Process, rng: random.Random, say: Callable) -> None:
-        self.world, self.swarm, self.worker, self.rng, self.say = world, swarm, worker, rng, say
-        self._bag: list[Callable[[], None]] = []
+
+class Nemesis:
+    """`say` is told what it does, `accuse` what must not happen. `ways` are those of WAYS that it knows."""
+
+    def __init__(
+        self, world: World, swarm: Swarm, worker: Process, *, rng: random.Random, ways: Sequence[str], say: Callable
+    ) -> None:
+        self.world, self.swarm, self.worker, self.rng, self.ways, self.say = world, swarm, worker, rng, ways, say
+        self._bag: list[str] = []
 
     def run(self, seconds: float) -> int:
         """Returns how many times it struck."""
@@ -30,28 +48,11 @@ class Nemesis:
         self._calm()
         while time.monotonic() < end:
             self._bag = self._bag or self.rng.sample(self.ways, len(self.ways))
-            self._bag.pop()()
+            getattr(self, self._bag.pop())()
             self._check_processes()
             count += 1
             self._calm()
         return count
-
-    @property
-    def ways(self) -> list[Callable[[], None]]:
-        return [
-            self.kill_web,
-            self.terminate_web,
-            self.stop_web,
-            self.restart_redis,
-            self.stop_redis,
-            self.restart_postgresql,
-            self.crash_postgresql,
-            self.kill_backends,
-            self.hold_rows,
-            self.cut_sockets,
-            self.sweep_twice,
-            self.kill_worker,
-        ]
 
     def _calm(self) -> None:
         time.sleep(self.rng.uniform(*CALM_SECONDS))

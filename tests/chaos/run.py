@@ -3,11 +3,12 @@
 import random
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 
-from tests.chaos.nemesis import Nemesis
+from tests.chaos.nemesis import WAYS, Nemesis
 from tests.chaos.oracle import Oracle, Verdict
 from tests.chaos.swarm import Swarm
 from tests.chaos.world import Web, World
@@ -18,12 +19,9 @@ EMPTY_SECONDS = 30
 # What a process may weigh more than a fresh one that has served nobody: pools, threads, imports at first use.
 MORE_BYTES = 100_000_000
 MORE_FILES = 80
-# redis-py subscribes anew, after a broken connection, to what it had asked to leave but heard no answer about. Nothing
-# is ever published there again, and a few cost nothing; more would be ours.
-STALE_GROUPS = 3
 
 
-def run(folder: Path, *, seconds: float, seed: int, logs: Path) -> bool:
+def run(folder: Path, *, seconds: float, seed: int, ways: Sequence[str], logs: Path) -> bool:
     """Whether nothing was lost, doubled or disordered. On a violation the processes' logs are kept in `logs`."""
     started = time.monotonic()
 
@@ -42,23 +40,26 @@ def run(folder: Path, *, seconds: float, seed: int, logs: Path) -> bool:
         fresh = [weight(web) for web in webs]
         say("chatting")
         with Swarm(world, webs, visitors=VISITORS, seed=seed) as swarm:
-            strikes = Nemesis(world, swarm, worker, random.Random(seed), say).run(seconds)
+            nemesis = Nemesis(world, swarm, worker, rng=random.Random(seed), ways=ways, say=say)
+            strikes = nemesis.run(seconds)
             for web in webs:
                 web.wait_until_ready()
             say("quiet")
             late = swarm.settle()
             verdict = Oracle(swarm).judge()
             verdict.lost += late
+            verdict.left_behind += lasting(lambda: deaf(world, webs))
             say("everybody leaves")
             swarm.disconnect()
-            verdict.left_behind += left_behind(world, webs, fresh)
+            verdict.left_behind += lasting(lambda: left_behind(world, webs, fresh))
             report(swarm, world, strikes, verdict, say)
         if not verdict.is_clean:
             shutil.rmtree(logs, ignore_errors=True)
             logs.mkdir(parents=True)
             for log in folder.glob("*.log"):
                 shutil.copy(log, logs)
-            print(f"the logs: {logs}\nagain: bin/chaos --seed {seed} --minutes {seconds / 60:g}", flush=True)
+            only = "" if len(ways) == len(WAYS) else f" --only {','.join(ways)}"
+            print(f"the logs: {logs}\nagain: bin/chaos --seed {seed} --minutes {seconds / 60:g}{only}", flush=True)
     return verdict.is_clean
 
 
@@ -68,15 +69,23 @@ def weight(web: Web) -> tuple[int, int]:
     return process.memory_info().rss, process.num_fds()
 
 
-def left_behind(world: World, webs: list[Web], fresh: list[tuple[int, int]]) -> list[str]:
-    """(f): what is still there of clients that have gone."""
+def lasting(look: Callable[[], list[str]]) -> list[str]:
+    """The problems that do not go away by themselves."""
     end = time.monotonic() + EMPTY_SECONDS
-    while (problems := _left_behind(world, webs, fresh)) and time.monotonic() < end:
+    while (problems := look()) and time.monotonic() < end:
         time.sleep(0.5)
     return problems
 
 
-def _left_behind(world: World, webs: list[Web], fresh: list[tuple[int, int]]) -> list[str]:
+def deaf(world: World, webs: list[Web]) -> list[str]:
+    """Whether a process whose clients rely on it does not hear the others any more: heartbeats would hide that."""
+    busy = sum(web.clients() > 0 for web in webs)
+    listening = sum(world.listeners().values())
+    return [f"Of {busy} web processes with clients {listening} listen to the others"] if listening < busy else []
+
+
+def left_behind(world: World, webs: list[Web], fresh: list[tuple[int, int]]) -> list[str]:
+    """(f): what is still there of clients that have gone."""
     problems = []
     for web, (bytes_before, files_before) in zip(webs, fresh, strict=True):
         bytes_now, files_now = weight(web)
@@ -85,8 +94,9 @@ def _left_behind(world: World, webs: list[Web], fresh: list[tuple[int, int]]) ->
         if bytes_now > bytes_before + MORE_BYTES or files_now > files_before + MORE_FILES:
             was = f"{bytes_before >> 20} MB and {files_before} files"
             problems.append(f"{web.name} has {bytes_now >> 20} MB and {files_now} files, fresh it had {was}")
-    if len(groups := world.groups()) > STALE_GROUPS:
-        problems.append(f"Redis has subscriptions to {groups}")
+    # A process is in one group, whoever its clients are, over one connection.
+    if len(listeners := world.listeners()) > 1 or sum(listeners.values()) > len(webs):
+        problems.append(f"Redis has subscriptions: {listeners}")
     [(connections, stuck)] = world.query(
         "SELECT count(*), count(*) FILTER (WHERE state LIKE 'idle in transaction%') FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -139,6 +139,7 @@ class World:
                 "CHAT_MESSAGE_RATES": "100000/1s",
                 "CHAT_START_RATES": "100000/1s",
                 "CHAT_FRAME_RATES": "100000/1s",
+                "CHAT_MAX_SOCKETS_PER_ADDRESS": "100000",
                 **self._settings,
             }
             self.manage("migrate", "--no-input", "--verbosity=0")
@@ -217,7 +218,8 @@ class World:
         )
         return len(rows)
 
-    def groups(self) -> list[str]:
-        """The visitors' and consoles' groups that some process is subscribed to."""
+    def listeners(self) -> dict[str, int]:
+        """The groups that processes are subscribed to, each with how many are."""
         with self.redis() as client:
-            return [name.decode() for name in client.pubsub_channels("*__group__*")]
+            names = client.pubsub_channels("*__group__*")
+            return {name.decode(): count for name, count in client.pubsub_numsub(*names)}

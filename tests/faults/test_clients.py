@@ -57,9 +57,12 @@ async def is_well(server, vera):
     """Another socket of the same server still works."""
     socket = await connect(server, vera)
     await socket.send(message("Still well"))
-    frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+    async with asyncio.timeout(10):
+        # A first message is told its place in the queue before its acknowledgement.
+        while json.loads(await socket.recv())["type"] != "chat.message.ack":
+            pass
     await socket.close()
-    return frame["type"] in ("chat.message.ack", "chat.message.new")
+    return True
 
 
 def resident_bytes(server):

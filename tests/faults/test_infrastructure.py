@@ -5,7 +5,6 @@ The servers are this file's own (``world``); two web processes, ``here`` (daphne
 
 import asyncio
 import contextlib
-import json
 import random
 import signal
 import sys
@@ -17,116 +16,18 @@ import pytest
 import websockets
 
 from tests.chaos.nemesis import stopped
-from tests.chaos.world import TENANT
+from tests.faults.people import (
+    PATIENCE_SECONDS,
+    Vera,
+    history,
+    pass_time,
+    status,
+    until,
+    waiting_for_locks,
+)
 
-PATIENCE_SECONDS = 20
 MESSAGE = "SELECT count(*) FROM sessions_app_message WHERE client_message_id = %s"
 CUTS = 100
-
-
-class Socket:
-    """A client's end: ``expect(type)`` hands out the next frame of a type and forgets those before it."""
-
-    def __init__(self, socket):
-        self.socket = socket
-
-    @classmethod
-    async def open(cls, web, path, **headers):
-        options = {"additional_headers": headers, "proxy": None, "max_size": None, "close_timeout": 0.2}
-        return cls(await websockets.connect(f"{web.ws_url}{path}", ping_interval=None, **options))
-
-    async def send(self, type, **payload):
-        await self.socket.send(json.dumps({"type": type, "payload": payload}))
-
-    async def expect(self, *types, seconds=PATIENCE_SECONDS, where=lambda payload: True):
-        async with asyncio.timeout(seconds):
-            while True:
-                frame = json.loads(await self.socket.recv())
-                if frame["type"] in types and where(frame["payload"]):
-                    return frame["payload"]
-
-    async def send_until_acknowledged(self, **payload):
-        """As clients do: the same id again after each refusal, on this one socket."""
-        id = payload.setdefault("client_message_id", str(uuid4()))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                await self.send("chat.message.send", **payload)
-                answer = await self.expect(
-                    "chat.message.ack", "error", where=lambda answer: answer.get("client_message_id") == id
-                )
-                if "message" in answer and "code" not in answer:
-                    return answer["message"]
-                assert answer["code"] == "unavailable", answer
-
-    def cut(self):
-        """As a network that breaks: no close frame."""
-        self.socket.transport.abort()
-
-
-class Vera:
-    """A visitor with a session."""
-
-    def __init__(self, web):
-        document = {"tenant_id": TENANT, "customer_name": "Vera"}
-        answer = post(web, "/api/v1/chat/public/start", json=document)
-        assert answer.status_code == 201, answer.text
-        self.id, self.key = answer.json()["data"]["session_id"], answer.json()["data"]["session_key"]
-
-    async def at(self, web, after_seq=0):
-        """A socket at that process, and its ready frame."""
-        socket = await Socket.open(web, f"/ws/public/{self.id}")
-        await socket.send("hello", session_key=self.key, after_seq=after_seq)
-        return socket, await socket.expect("chat.session.ready")
-
-    def message(self, body):
-        document = {"session_id": self.id, "client_message_id": str(uuid4()), "message": body}
-        return {"json": document, "headers": {"X-Session-Key": self.key}}
-
-    def post(self, web, body):
-        return post(web, "/api/v1/chat/public/message", **self.message(body))
-
-
-def post(web, path, **options):
-    return httpx.post(f"{web.url}{path}", trust_env=False, timeout=PATIENCE_SECONDS, **options)
-
-
-class Alice:
-    """An agent, logged in."""
-
-    def __init__(self, world, web):
-        with httpx.Client(trust_env=False, base_url=web.url) as client:
-            token = client.get("/agent/login/").cookies["csrftoken"]
-            form = {"username": "alice", "password": world.password, "csrfmiddlewaretoken": token}
-            assert client.post("/agent/login/", data=form).status_code == 302
-            self.cookies = dict(client.cookies)
-
-    async def at(self, web):
-        cookie = f"sessionid={self.cookies['sessionid']}"
-        socket = await Socket.open(web, "/ws/agent/", Cookie=cookie, Origin=web.url)
-        await socket.send("hello")
-        return socket, await socket.expect("agent.ready")
-
-    def accept(self, web, vera):
-        headers = {"X-CSRFToken": self.cookies["csrftoken"]}
-        answer = post(web, f"/api/v1/chat/sessions/{vera.id}/assign", headers=headers, cookies=self.cookies)
-        assert answer.status_code == 200, answer.text
-
-    def summary(self, web, vera):
-        url = f"{web.url}/api/v1/chat/sessions/{vera.id}"
-        return httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS, cookies=self.cookies).json()["data"]
-
-
-@pytest.fixture(scope="module")
-def logged_in(world, _webs):
-    return {}
-
-
-@pytest.fixture
-def alice(world, webs, logged_in):
-    """Logged in once for the file: hashing a password takes its time."""
-    if "alice" not in logged_in:
-        logged_in["alice"] = Alice(world, webs[0])
-    return logged_in["alice"]
 
 
 @contextlib.asynccontextmanager
@@ -140,13 +41,6 @@ async def chat(vera, here, alice, there):
     yield visitor, agent
     for socket in (visitor, agent):
         await socket.socket.close()
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (found := await asyncio.to_thread(condition)):
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def repaired(socket, seq, missed=1, **of_session):
@@ -196,6 +90,25 @@ async def test_IN01_TR04_redis_restarts_and_nothing_is_lost_but_a_bell(world, we
         await bells_ring_between(visitor, agent, vera.id)
 
 
+async def test_IN01_however_often_redis_breaks_each_process_listens_by_one_subscription(world, webs, alice):
+    here, there = webs
+    vera = Vera(here)
+    async with chat(vera, here, alice, there) as (visitor, agent):
+        await bells_ring_between(visitor, agent, vera.id)
+        listeners = world.listeners()
+        for web in (here, there, here):
+            tab, _ = await vera.at(web)
+            with world.redis() as redis:
+                redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            tab.cut()  # leaves while nobody knows yet that the connection is gone
+            tab, _ = await vera.at(web)
+            world.servers.stop("redis", signal.SIGKILL)
+            tab.cut()  # leaves while there is no Redis
+            world.start_redis()
+        await bells_ring_between(visitor, agent, vera.id)
+        await until(lambda: world.listeners() == listeners)
+
+
 async def test_IN03_a_paused_redis_holds_up_no_send(world, webs, alice):
     here, there = webs
     vera = Vera(here)
@@ -230,22 +143,6 @@ async def test_IN03_a_full_redis_holds_up_no_send(world, webs, alice):
             finally:
                 redis.config_set("maxmemory", 0)
         await bells_ring_between(visitor, agent, vera.id)
-
-
-async def test_IN01_who_leaves_while_redis_is_away_leaves_no_subscription_behind(world, webs):
-    here, _ = webs
-    goes, stays = Vera(here), Vera(here)
-    (going, _), (staying, _) = await goes.at(here), await stays.at(here)
-    await until(lambda: {group[-36:] for group in world.groups()} == {goes.id, stays.id})
-    world.servers.stop("redis")
-    try:
-        written = len(here.log.read_text())
-        going.cut()
-        await until(lambda: "unsubscribing failed" in here.log.read_text()[written:])
-    finally:
-        world.start_redis()
-    await until(lambda: {group[-36:] for group in world.groups()} == {stays.id})
-    await staying.socket.close()
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------------------
@@ -339,11 +236,6 @@ async def test_IN04_the_pool_is_exhausted(world, webs):
         narrow.stop()
 
 
-def waiting_for_locks(world) -> int:
-    [(count,)] = world.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    return count
-
-
 # --- a web process ------------------------------------------------------------------------------------------------
 
 
@@ -368,11 +260,6 @@ async def test_IN06_a_killed_process_takes_nothing_along(webs, alice):
         assert message in stored
         assert (await asyncio.to_thread(alice.summary, there, vera))["presence"] == "online"
         await again.socket.close()
-
-
-def history(web, vera):
-    url, headers = f"{web.url}/api/v1/chat/public/session/{vera.id}?limit=100", {"X-Session-Key": vera.key}
-    return httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS).json()["data"]
 
 
 async def test_IN06_what_a_stopped_process_had_received_is_not_stored_twice(world, webs, alice):
@@ -428,21 +315,9 @@ async def test_IN06_PR_presence_after_a_kill_is_right_within_its_time(world, web
         await socket.socket.close()
 
 
-def pass_time(world, seconds, *visitors):
-    """Moves the clocks of these sessions."""
-    statement = (
-        "UPDATE sessions_app_chatsession SET last_seen_at = last_seen_at - %s * interval '1 second',"
-        " last_activity_at = last_activity_at - %s * interval '1 second' WHERE session_id = ANY(%s::uuid[])"
-    )
-    world.query(statement, [seconds, seconds, [vera.id for vera in visitors]])
-
-
-def status(world, vera) -> str:
-    [(status,)] = world.query("SELECT status FROM sessions_app_chatsession WHERE session_id = %s", [vera.id])
-    return status
-
-
-async def test_SM07_a_process_killed_between_insert_and_commit_stores_nothing(world, webs):
+@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "rolled back"])
+async def test_SM07_a_process_killed_between_insert_and_commit_stores_all_or_nothing(world, webs, is_committed):
+    """PostgreSQL has received the COMMIT together with the INSERT: it carries it out unless the backend dies, too."""
     here, there = webs
     vera = Vera(here)
     visitor, _ = await vera.at(here)
@@ -453,9 +328,12 @@ async def test_SM07_a_process_killed_between_insert_and_commit_stores_nothing(wo
         await visitor.send("chat.message.send", client_message_id=id, body="Half")
         [pid] = await until(lambda: backends_waiting(world))
         here.kill()
+        if not is_committed:
+            world.query("SELECT pg_terminate_backend(%s)", [pid])
+            await until(lambda: pid not in backends(world))
         connection.rollback()
     await until(lambda: pid not in backends(world))
-    assert world.query(MESSAGE, [id]) == [(0,)]
+    assert world.query(MESSAGE, [id]) == [(int(is_committed),)]
 
     again, _ = await vera.at(there)
     assert (await again.send_until_acknowledged(client_message_id=id, body="Half"))["seq"] == 1
