@@ -4,11 +4,12 @@ from django.views.generic import RedirectView
 
 from agents_app.urls import api_urlpatterns, console_urlpatterns
 from chatcenter.health import healthz, readyz
-from sessions_app.views import chat_widget, widget_demo
+from sessions_app.views import chat_widget, chat_widget_file, widget_demo
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="widget-demo")),
     path("chat-widget.js", chat_widget),
+    path("chat-widget/<str:name>", chat_widget_file),
     path("widget-demo.html", widget_demo, name="widget-demo"),
     path("agent/", include(console_urlpatterns)),
     path("admin/", admin.site.urls),

@@ -2,16 +2,15 @@
 
 import json
 import re
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from uuid import UUID, uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from sessions_app import services
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
+from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 
 DEMO = "/widget-demo.html"
@@ -43,34 +42,12 @@ def _no_errors(context: BrowserContext):
     assert errors == []
 
 
-def box(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Message")
-
-
-def open_chat(page: Page) -> None:
-    page.get_by_role("button", name="Open chat").click()
-    expect(box(page)).to_be_focused()
-
-
 def visit(page: Page, path: str = DEMO) -> Page:
     """A visitor with a chat that has begun."""
     page.goto(path)
     open_chat(page)
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     return page
-
-
-def write(page: Page, text: str) -> None:
-    box(page).fill(text)
-    box(page).press("Enter")
-
-
-def message(page: Page, text: str) -> Locator:
-    return page.locator("li.message").filter(has_text=text)
-
-
-def expect_sent(page: Page, text: str) -> None:
-    expect(message(page, text)).to_contain_text("Sent")
 
 
 def shown(page: Page) -> list[str]:
@@ -92,53 +69,10 @@ def the_session() -> ChatSession:
     return ChatSession.objects.get()
 
 
-def end_chat(page: Page) -> None:
-    page.get_by_role("button", name="End Chat").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="End Chat").click()
-
-
-class Shop(ThreadingHTTPServer):
-    """A website on an origin of its own. Really served: from a page that only Playwright answers, Chromium would
-    not let the widget reach a server on this machine."""
-
-    body = ""
-    options = "{}"
-    headers: dict[str, str] = {}
-
-    def __init__(self, script: str, tenant: str) -> None:
-        super().__init__(("127.0.0.1", 0), ShopHandler)
-        self.script, self.tenant = script, tenant
-        self.url = f"http://localhost:{self.server_port}/"
-
-
-class ShopHandler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        shop = self.server
-        is_script = self.path == "/init.js"
-        if is_script:
-            text = f"CallCenterChat.init({{tenantId: '{shop.tenant}', ...{shop.options}}})"
-        else:
-            text = f"""<!doctype html><html lang="en"><title>Shop</title><body>
-                <h1>Shop</h1><script src="{shop.script}"></script>{shop.body}<script src="/init.js"></script>"""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if is_script else "text/html")
-        for name, value in shop.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def shop(server, tenant):
-    with Shop(f"{server.url}/chat-widget.js", tenant.slug) as shop:
-        thread = Thread(target=shop.serve_forever)
-        thread.start()
+def shop(server):
+    with Shop(server.url) as shop:
         yield shop
-        shop.shutdown()
-        thread.join()
 
 
 def test_a_chat_is_restored_after_a_reload(page: Page, tenant):
@@ -603,49 +537,11 @@ def test_a_page_that_comes_back_from_the_history_has_one_live_socket(page: Page,
     assert shown(page) == ["hello", "welcome back"]
 
 
-def test_before_the_visitor_acts_nothing_is_asked_and_nothing_kept(page: Page, context: BrowserContext, shop):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
-    page.goto(shop.url)
-    expect(page.get_by_role("button", name="Open chat")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert sorted(asked) == ["", "chat-widget.js", "init.js"]
-    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
-    assert context.cookies() == []
-    open_chat(page)
-    expect(page.get_by_text("Welcome to the shop.")).to_be_visible()
-    assert context.cookies() == []
-
-
-def test_bs12_runs_under_a_strict_policy_without_a_violation(page: Page, shop, server, tenant, alice):
-    policy = (
-        f"default-src 'none'; script-src 'self' {server.url}; connect-src {server.url} {server.ws_url}; "
-        "style-src 'none'; require-trusted-types-for 'script'"
-    )
-    page.add_init_script(
-        "window.violations = []; document.addEventListener('securitypolicyviolation',"
-        " ({violatedDirective, sample}) => violations.push(violatedDirective + ' ' + sample))"
-    )
-    shop.headers = {"Content-Security-Policy": policy}
-    page.goto(shop.url)
-    open_chat(page)
-    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
-    write(page, "hello https://shop.example/ there")
-    expect_sent(page, "hello")
-    apart(services.accept_session, the_session().session_id, actor(alice))
-    apart(say, the_session(), "hello vera", agent=alice)
-    expect(message(page, "hello vera")).to_be_visible()
-    assert page.locator(".window").evaluate("node => getComputedStyle(node).borderRadius") == "16px", "it is styled"
-    end_chat(page)
-    expect(page.get_by_text("You ended this chat")).to_be_visible()
-    assert page.evaluate("violations") == []
-
-
 def test_bs13_included_twice_it_is_one_widget(page: Page, shop, server, tenant):
     sockets = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    shop.body = f'<script src="{shop.script}"></script>'
-    page.goto(shop.url)
+    shop.body += shop.tag()
+    shop.start(page, tenant)
     visit_again = f"CallCenterChat.init({{tenantId: '{tenant.slug}', title: 'Second title'}})"
     page.evaluate(visit_again)
     open_chat(page)
@@ -663,7 +559,7 @@ def test_bs13_included_twice_it_is_one_widget(page: Page, shop, server, tenant):
 
 def test_an_init_for_another_tenant_takes_the_place_of_the_widget(page: Page, shop, tenant):
     other = make_tenant("other-tenant", title="The other one")
-    page.goto(shop.url)
+    shop.start(page, tenant)
     open_chat(page)
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     first = stored(page)
@@ -676,9 +572,8 @@ def test_an_init_for_another_tenant_takes_the_place_of_the_widget(page: Page, sh
     assert ChatSession.objects.filter(tenant=other).count() == 1
 
 
-def test_a_mistaken_snippet_does_not_stop_the_host_page(page: Page, shop):
-    shop.options = "{tenantId: 5}"
-    page.goto(shop.url)
+def test_a_mistaken_snippet_does_not_stop_the_host_page(page: Page, shop, tenant):
+    shop.start(page, tenant, "{tenantId: 5}")
     for options in ("undefined", "null", "{tenantId: ''}", "{tenantId: 'x', apiUrl: 'javascript:alert(1)'}"):
         page.evaluate(f"CallCenterChat.init({options})")
     assert page.evaluate("CallCenterChat.open() === undefined && CallCenterChat.shutdown() === undefined")
@@ -686,15 +581,14 @@ def test_a_mistaken_snippet_does_not_stop_the_host_page(page: Page, shop):
 
 
 def test_a_tenant_that_does_not_exist_is_told_calmly(page: Page, tenant, shop):
-    shop.options = "{tenantId: 'nobody'}"
-    page.goto(shop.url)
+    shop.start(page, tenant, "{tenantId: 'nobody'}")
     page.get_by_role("button", name="Open chat").click()
     expect(page.get_by_text("Chat is not available right now.")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_the_pages_styles_and_shortcuts_do_not_reach_the_widget(page: Page, shop):
-    page.goto(shop.url)
+def test_the_pages_styles_and_shortcuts_do_not_reach_the_widget(page: Page, shop, tenant):
+    shop.start(page, tenant)
     page.evaluate(
         """() => {
             const sheet = new CSSStyleSheet();
@@ -753,8 +647,7 @@ def test_on_a_phone_it_fills_the_screen(page: Page, tenant, width, is_full):
 def test_the_tenants_look_is_used_and_the_snippets_wins(page: Page, shop, tenant):
     tenant.title, tenant.primary_color, tenant.position = "Fern & Co.", "#ffd60a", "bottom-left"
     tenant.save()
-    shop.options = "{subtitle: 'From the snippet'}"
-    page.goto(shop.url)
+    shop.start(page, tenant, "{subtitle: 'From the snippet'}")
     open_chat(page)
     expect(page.get_by_role("heading", name="Fern & Co.")).to_be_visible()
     expect(page.get_by_text("From the snippet")).to_be_visible()

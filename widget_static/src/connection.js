@@ -1,3 +1,4 @@
+import { Emitter } from "./emitter.js";
 import { CLOSE, FINAL_CLOSE_CODES, FRAME, isObject } from "./protocol.js";
 import { Timers } from "./timers.js";
 
@@ -22,7 +23,7 @@ export function backoff(attempt, random = Math.random) {
  *   frame   {type, payload}     every frame, the ready frame and pongs included
  *   stopped {code, reason}      closed by the server with a code after which it does not try again
  */
-export class Connection extends EventTarget {
+export class Connection extends Emitter {
   /**
    * `hello` and `ping` make the payloads of those frames; `ready` is the frame type that answers hello.
    * `heartbeatInterval` is in milliseconds. `window` and `document` are listened to where they exist.
@@ -223,10 +224,6 @@ export class Connection extends EventTarget {
   _setState(state, retryInMs = null) {
     this.state = state;
     this._emit("state", { state, retryInMs });
-  }
-
-  _emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
 

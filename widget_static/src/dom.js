@@ -4,7 +4,8 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** An element. `attributes`: on… are listeners, true is an empty attribute, null and false leave it out. */
 export function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+  const isDrawn = tag === "svg" || tag === "path";
+  const node = isDrawn ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
@@ -15,26 +16,23 @@ export function element(tag, attributes = {}, ...children) {
 
 /** A line drawing on 24 x 24, hidden from screen readers: the button around it has the name. */
 export function icon(path) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS(SVG, "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
+  return element("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, element("path", { d: path }));
 }
 
-/** Gives the shadow root its style sheets, also under a host policy of `style-src 'none'`. */
-export function adoptStyles(root, sheets) {
+/**
+ * Gives the shadow root one more style sheet, also under a host policy of `style-src 'none'`. Returns a
+ * function that changes the media it is for. `nonce` is for browsers from before constructed style sheets.
+ */
+export function adoptStyles(root, css, nonce) {
   try {
-    root.adoptedStyleSheets = sheets.map((css) => {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(css);
-      return sheet;
-    });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    return (media) => (sheet.media.mediaText = media);
   } catch {
-    // Browsers from before constructed style sheets.
-    root.append(...sheets.map((css) => element("style", {}, css)));
+    const style = element("style", { nonce: nonce ?? null }, css);
+    root.append(style);
+    return (media) => (style.media = media);
   }
 }
 

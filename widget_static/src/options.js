@@ -1,58 +1,109 @@
 import { isObject } from "./protocol.js";
-import { STRINGS } from "./strings.js";
 
 const HEARTBEAT_MS = 30_000;
 const SHORTEST_HEARTBEAT_MS = 10_000;
 const BEATS_BEFORE_GONE = 3;
 
-/** Returns what of init's options can be used; everything else is as if it had not been given. */
-function usable(options) {
-  const given = isObject(options) ? options : {};
-  const pick = (name, isFine) => (isFine(given[name]) ? given[name] : undefined);
-  const isText = (value) => typeof value === "string";
-  const isDuration = (value) => Number.isFinite(value) && value > 0;
-  return {
-    tenantId: pick("tenantId", (value) => isText(value) && value !== ""),
-    apiUrl: pick("apiUrl", (value) => isText(value) && value !== ""),
-    position: pick("position", isPosition),
-    primaryColor: pick("primaryColor", isText),
-    title: pick("title", isText),
-    subtitle: pick("subtitle", isText),
-    welcomeMessage: pick("welcomeMessage", isText),
-    sessionExpiry: pick("sessionExpiry", isDuration),
-    heartbeatInterval: pick("heartbeatInterval", isDuration),
-    autoRestore: pick("autoRestore", (value) => typeof value === "boolean"),
-    debug: pick("debug", (value) => typeof value === "boolean"),
-  };
+const isText = (value) => typeof value === "string";
+const isFlag = (value) => typeof value === "boolean";
+const isDuration = (value) => Number.isFinite(value) && value > 0;
+
+/** Every option, and what its value has to be. */
+export const OPTIONS = {
+  tenantId: isText,
+  apiUrl: isText,
+  position: (value) => ["bottom-right", "bottom-left"].includes(value),
+  primaryColor: isText,
+  title: isText,
+  subtitle: isText,
+  welcomeMessage: isText,
+  sessionExpiry: isDuration,
+  heartbeatInterval: isDuration,
+  autoRestore: isFlag,
+  debug: isFlag,
+  locale: isText,
+  zIndex: Number.isSafeInteger,
+  container: (value) => isText(value) || value?.nodeType === 1,
+  launcher: isFlag,
+  persistMessages: isFlag,
+  theme: (value) => ["auto", "light", "dark"].includes(value),
+  strings: isObject,
+  nonce: isText,
+};
+
+// The server's rule.
+const isEmail = (value) => isText(value) && /^([^@\s]+@[^@\s]+\.[^@\s]+)?$/.test(value);
+const VISITOR = { name: isText, email: isEmail };
+
+/**
+ * Returns those of the given values that `known` has a good word for; undefined and null are as if they had
+ * not been given. `complain(text)` is told of the others.
+ */
+function usable(given, known, complain) {
+  const fine = {};
+  for (const [name, value] of Object.entries(isObject(given) ? given : {})) {
+    if (value === undefined || value === null) continue;
+    if (!Object.keys(known).includes(name)) complain(`"${name}" is unknown`);
+    else if (known[name](value)) fine[name] = value;
+    else complain(`"${name}" cannot be ${JSON.stringify(value)}`);
+  }
+  return fine;
 }
 
-const isPosition = (value) => value === "bottom-right" || value === "bottom-left";
+/** The options that stand in a script's data attributes: data-tenant-id is tenantId. */
+export function optionsOf(dataset) {
+  const options = {};
+  for (const name of Object.keys(OPTIONS)) options[name] = valueOf(dataset[name], OPTIONS[name]);
+  return options;
+}
+
+// What is neither a good text nor JSON stays what it is: it is complained about like any other wrong value.
+function valueOf(text, isGood) {
+  try {
+    return isGood(text) ? text : JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
 
 /** What the site gave to init, on top of what the tenant has set up, on top of defaults. */
 export class Options {
-  constructor(defaultApiUrl) {
+  /** `complain(text)` is told of what cannot be used. */
+  constructor(defaultApiUrl, complain) {
     this._defaultApiUrl = defaultApiUrl;
+    this._complain = complain;
     this._given = {};
     this._config = {};
+    /** Who the visitor is, {name, email} as far as the site has told; null when it has not. */
+    this.visitor = null;
     this.log = (text) => this._given.debug !== false && console.log(text);
   }
 
   /** Later calls add to the earlier ones. */
   give(options) {
-    const fresh = Object.entries(usable(options)).filter(([, value]) => value !== undefined);
-    Object.assign(this._given, Object.fromEntries(fresh));
+    Object.assign(this._given, usable(options, OPTIONS, this._complain));
+  }
+
+  /** The site knows its visitor: {name, email}. */
+  identify(visitor) {
+    this.visitor = { ...this.visitor, ...usable(visitor, VISITOR, this._complain) };
   }
 
   /** The answer of the server's config call. */
   configure({ title, subtitle, welcome_message, primary_color, position }) {
-    const { tenantId, ...look } = usable({
+    const config = {
       title,
       subtitle,
       welcomeMessage: welcome_message,
       primaryColor: primary_color,
       position,
-    });
-    this._config = look;
+    };
+    this._config = usable(config, OPTIONS, () => {});
+  }
+
+  /** The option's value: the site's, else the tenant's, else undefined. */
+  get(name) {
+    return this._given[name] ?? this._config[name];
   }
 
   get tenantId() {
@@ -61,29 +112,9 @@ export class Options {
 
   /** The API's root without a slash at the end; throws a TypeError when apiUrl is none. */
   get apiRoot() {
-    const { protocol, origin, pathname } = new URL(this._given.apiUrl ?? "", this._defaultApiUrl);
-    if (!/^https?:$/.test(protocol)) throw new TypeError("apiUrl must begin with http:// or https://");
-    return (origin + pathname).replace(/\/+$/, "");
-  }
-
-  /** In milliseconds, or undefined: the tenant's. The server's limit wins over a longer one. */
-  get sessionExpiry() {
-    return this._given.sessionExpiry;
-  }
-
-  get autoRestore() {
-    return this._given.autoRestore ?? true;
-  }
-
-  get look() {
-    const chosen = (name, otherwise) => this._given[name] ?? this._config[name] ?? otherwise;
-    return {
-      position: chosen("position", "bottom-right"),
-      primaryColor: chosen("primaryColor", "#2563eb"),
-      title: chosen("title", STRINGS.title),
-      subtitle: chosen("subtitle", STRINGS.subtitle),
-      welcomeMessage: chosen("welcomeMessage", ""),
-    };
+    const url = new URL(this._given.apiUrl || "", this._defaultApiUrl);
+    if (!/^https?:$/.test(url.protocol)) throw new TypeError(`"apiUrl" cannot be "${url}"`);
+    return (url.origin + url.pathname).replace(/\/+$/, "");
   }
 
   /** Milliseconds between heartbeats: no burden to the server, not so rare that the visitor seems gone. */

@@ -6,11 +6,15 @@ const LONGEST_TITLE = 300;
 
 /** What the widget knows of the page that it stands on. */
 export class HostPage {
-  /** `onVisible()` when the page is shown again, `onNetwork(isOnline)` when the network goes or comes. */
-  constructor({ onVisible, onNetwork }) {
+  /**
+   * `onVisible()` when the page is shown again, `onHidden()` when it is not (it may never be again),
+   * `onNetwork(isOnline)` when the network goes or comes.
+   */
+  constructor({ onVisible, onHidden, onNetwork }) {
     this._wasUsed = false;
     this._listeners = [
-      [document, "visibilitychange", () => this.isVisible() && onVisible()],
+      [document, "visibilitychange", () => (this.isVisible() ? onVisible() : onHidden())],
+      [window, "pagehide", onHidden],
       [window, "online", () => onNetwork(true)],
       [window, "offline", () => onNetwork(false)],
       ...USE_EVENTS.map((type) => [window, type, () => (this._wasUsed = true)]),

@@ -2,7 +2,7 @@
 
 export const MAX_TEXT = 4000;
 
-export const FRAME = Object.freeze({
+export const FRAME = {
   hello: "hello",
   ready: "chat.session.ready",
   ping: "ping",
@@ -12,40 +12,34 @@ export const FRAME = Object.freeze({
   message: "chat.message.new",
   typing: "chat.typing",
   read: "chat.read",
+  identify: "chat.identify",
   history: "chat.history",
-  end: "chat.end",
   assigned: "chat.session.assigned",
   unassigned: "chat.session.unassigned",
   queue: "chat.session.queue",
   ended: "chat.session.ended",
-  reopened: "chat.session.reopened",
   restart: "server.restart",
   error: "error",
-});
+};
 
-export const CLOSE = Object.freeze({
+export const CLOSE = {
   unauthorized: 4401,
   forbidden: 4403,
   replaced: 4409,
   sessionOver: 4410,
   tooFast: 4429,
-});
+};
 
 /** After these a client does not connect again by itself. */
-export const FINAL_CLOSE_CODES = Object.freeze([
-  CLOSE.unauthorized,
-  CLOSE.forbidden,
-  CLOSE.replaced,
-  CLOSE.sessionOver,
-]);
+export const FINAL_CLOSE_CODES = [CLOSE.unauthorized, CLOSE.forbidden, CLOSE.replaced, CLOSE.sessionOver];
 
 /** A random UUID, version 4. `crypto.randomUUID` alone would not do: it is missing on http:// pages. */
 export function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  // Each 0, 1 and 8 is replaced by a digit that has its fixed bits.
+  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) => {
+    const [random] = crypto.getRandomValues(new Uint8Array(1));
+    return (digit ^ (random & (15 >> (digit / 4)))).toString(16);
+  });
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

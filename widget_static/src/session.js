@@ -1,5 +1,6 @@
 import { backoff } from "./connection.js";
-import { cleanText, isUuid, textProblem, uuid } from "./protocol.js";
+import { Emitter } from "./emitter.js";
+import { FRAME, cleanText, isUuid, textProblem, uuid } from "./protocol.js";
 import { MessageStore } from "./store.js";
 import { Talk } from "./talk.js";
 import { Timers } from "./timers.js";
@@ -12,9 +13,11 @@ const ENDED_BY_VISITOR = { status: "ended", reason: "visitor", ended_by: "visito
  *
  * `phase`: "idle" (no chat) | "restoring" (a stored one, not yet confirmed by the server) | "starting" |
  * "live" | "over" (still shown, read-only: `ended` says why). `talk` is the Talk of a chat that has a socket.
- * Emits "change" when anything that is shown may differ, and "message" for each one that arrives live.
+ * Emits "change" when anything that is shown may differ, "message" for each one that is new in the chat, and
+ * "session" ({name, …}) when one starts, is restored, has expired or has ended, as the host page hears it;
+ * for parts "frame" ({type, payload}), each that the server sends, and "send" when the visitor has sent a text.
  */
-export class Chat extends EventTarget {
+export class Chat extends Emitter {
   /** `settings` are Options, `page` is a HostPage, `makeTabs(handlers)` makes Tabs; for the rest see Talk. */
   constructor({ api, storage, settings, page, makeTabs, makeConnection, now = Date.now }) {
     super();
@@ -51,6 +54,11 @@ export class Chat extends EventTarget {
     this._activeAt = this._now();
   }
 
+  /** The chat's public ids, as far as there are any. */
+  get ids() {
+    return { sessionId: this._session?.session_id, conversationId: this._session?.conversation_id };
+  }
+
   /** The agent's messages that the visitor has not seen. */
   get unread() {
     const isUnread = ({ seq, sender_type }) => sender_type === "agent" && seq > this._readSeq;
@@ -79,8 +87,7 @@ export class Chat extends EventTarget {
   /** The visitor sees the window. */
   open() {
     this.isOpen = true;
-    if (this.phase === "idle") this.load();
-    if (this.phase === "idle") this.start();
+    this.begin();
     this._pump();
     this.markRead();
   }
@@ -88,6 +95,12 @@ export class Chat extends EventTarget {
   close() {
     this.isOpen = false;
     if (this.phase === "over" && this.ended.ended_by === "visitor") this._leave();
+  }
+
+  /** Takes up the stored chat, or begins a new one. */
+  begin() {
+    if (this.phase === "idle") this.load();
+    if (this.phase === "idle") this.start();
   }
 
   /** Begins a new chat, or joins the one that another tab has begun meanwhile. */
@@ -112,12 +125,14 @@ export class Chat extends EventTarget {
     }
   }
 
-  /** Puts a text into the outbox; false when there is nothing to send or it is too long. */
+  /** Sends a text, in a new chat if there is none; false when there is nothing to send or it is too long. */
   send(text) {
     const body = cleanText(text);
     if (textProblem(body)) return false;
+    if (this.phase === "over") this.start();
+    else this.begin();
     this.store.queue(body);
-    this.talk?.typed();
+    this._emit("send");
     this._touch();
     this._pump();
     this._changed();
@@ -153,7 +168,7 @@ export class Chat extends EventTarget {
     const { lastSeq } = this.store;
     if (!this.isOpen || !this._page.isVisible() || lastSeq <= this._readSeq) return;
     this._readSeq = lastSeq;
-    this.talk?.read(lastSeq);
+    this.talk?.send(FRAME.read, { seq: lastSeq });
     this._save();
     this._changed();
   }
@@ -170,6 +185,18 @@ export class Chat extends EventTarget {
     else if (this.phase === "restoring") this._askStatus();
     else this.start();
     this._changed();
+  }
+
+  /** Tells the server who the visitor is, if the site has said so. */
+  identify() {
+    const { visitor } = this._settings;
+    if (visitor) this.talk?.send(FRAME.identify, visitor);
+  }
+
+  /** The page may go at any time, and somebody may have emptied the storage: what is there is kept. */
+  keep() {
+    const { record, damaged } = this._storage.read();
+    if (this.phase === "live" && !record && !damaged) this._save();
   }
 
   shutdown() {
@@ -228,6 +255,8 @@ export class Chat extends EventTarget {
 
   _forget(outcome, sessionId) {
     if (outcome && isUuid(sessionId)) this._previous = { session_id: sessionId, outcome };
+    if (outcome === "ended") this._tell("session:ended", { sessionId, status: outcome });
+    else if (outcome) this._tell("session:expired", { sessionId, outcome });
     this._clearStorage(sessionId);
     this._leave();
   }
@@ -261,6 +290,7 @@ export class Chat extends EventTarget {
     const session_expiry_ms = policy?.session_expiry_ms;
     this._session = { session_id, session_key, conversation_id, session_expiry_ms };
     this.phase = "live";
+    this._tell("session:start");
     if (this._save()) this._settings.log("✅ Session saved to localStorage");
     this._tabs.post({ type: "started" });
     this._connect();
@@ -282,7 +312,10 @@ export class Chat extends EventTarget {
 
   // Only what is certainly too old is: with a clock that cannot be right the server is asked.
   _isExpired({ timestamp, session_expiry_ms: policy }) {
-    const limit = Math.min(this._settings.sessionExpiry ?? policy ?? DEFAULT_EXPIRY_MS, policy ?? Infinity);
+    const limit = Math.min(
+      this._settings.get("sessionExpiry") ?? policy ?? DEFAULT_EXPIRY_MS,
+      policy ?? Infinity,
+    );
     return Number.isFinite(timestamp) && timestamp > 0 && this._now() - timestamp >= limit;
   }
 
@@ -316,9 +349,8 @@ export class Chat extends EventTarget {
     talk.addEventListener("activity", () => this._touch());
     talk.addEventListener("ready", ({ detail }) => this._onReady(detail));
     talk.addEventListener("over", ({ detail }) => this._over(detail.outcome, detail.told));
-    talk.addEventListener("message", ({ detail }) =>
-      this.dispatchEvent(new CustomEvent("message", { detail })),
-    );
+    for (const name of ["message", "frame"])
+      talk.addEventListener(name, ({ detail }) => this._emit(name, detail));
     talk.open();
   }
 
@@ -330,9 +362,11 @@ export class Chat extends EventTarget {
 
   _onReady({ policy, lastSeq, isRestored }) {
     this.phase = "live";
+    this.identify();
     if (policy?.session_expiry_ms) this._session.session_expiry_ms = policy.session_expiry_ms;
     if (isRestored) {
       this.restoredAfter = lastSeq;
+      this._tell("session:restored");
       this._settings.log("✅ Session restored successfully");
     }
     this._touch();
@@ -344,6 +378,8 @@ export class Chat extends EventTarget {
     this._cut();
     for (const { client_message_id: id } of this.store.outbox) this.store.fail(id, { code: "session_over" });
     const session_id = this._session?.session_id;
+    const { status, reason, ended_by } = told;
+    if (session_id) this._tell("session:ended", { status: status ?? outcome, reason, endedBy: ended_by });
     this._clearStorage(session_id);
     if (session_id && !isHint) this._tabs.post({ type: "ended", session_id, outcome, told });
     this._session = this._startId = null;
@@ -388,6 +424,7 @@ export class Chat extends EventTarget {
       const { record } = this._storage.read();
       if (record?.session_id === this._session.session_id) this.store.adopt(record.outbox);
       const kept = { ...this._session, ...this.store.toJSON(), timestamp, read_seq: this._readSeq };
+      if (this._settings.get("persistMessages") === false) kept.messages = [];
       return this._storage.write(kept);
     }
     if (this.phase !== "starting") return false;
@@ -402,7 +439,11 @@ export class Chat extends EventTarget {
     this._settings.log("🗑️ Session cleared from storage");
   }
 
+  _tell(name, facts) {
+    this._emit("session", { name, ...this.ids, ...facts });
+  }
+
   _changed() {
-    this.dispatchEvent(new Event("change"));
+    this._emit("change");
   }
 }

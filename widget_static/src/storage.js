@@ -37,11 +37,11 @@ export class SessionStorage {
   write(record) {
     const key = this._key();
     const owned = { ...record, ...this._owner };
-    const text = JSON.stringify(owned);
+    const text = toText(owned);
     // Messages are only a cache; what the visitor typed is not.
     return (
       (text.length <= LARGEST_ITEM && this._set(key, text)) ||
-      this._set(key, JSON.stringify({ ...owned, messages: [] }))
+      this._set(key, toText({ ...owned, messages: [] }))
     );
   }
 
@@ -100,6 +100,17 @@ function isUsable(record) {
     typeof record.session_key === "string" &&
     SESSION_KEY.test(record.session_key)
   );
+}
+
+// Old libraries (Prototype.js before 1.7.1) give arrays a toJSON of their own, which makes texts of them.
+function toText(record) {
+  const { toJSON } = Array.prototype;
+  delete Array.prototype.toJSON;
+  try {
+    return JSON.stringify(record);
+  } finally {
+    if (toJSON) Array.prototype.toJSON = toJSON;
+  }
 }
 
 function parse(text) {

@@ -76,11 +76,6 @@ export class MessageStore {
     return entry;
   }
 
-  /** The server has committed this message: it leaves the outbox and takes its place among the messages. */
-  acknowledge(message) {
-    return this.add(message);
-  }
-
   /** `error` is {code, message}. An id that is not in the outbox (acknowledged meanwhile) changes nothing. */
   fail(clientMessageId, error) {
     return this._set(clientMessageId, { state: "failed", error });

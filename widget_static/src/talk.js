@@ -1,10 +1,9 @@
 import { Delivery } from "./delivery.js";
+import { Emitter } from "./emitter.js";
 import { CLOSE, FRAME, isObject } from "./protocol.js";
 import { Timers } from "./timers.js";
-import { TypingNotice } from "./typing.js";
 
 const RESEND_AFTER_MS = 2000;
-const TYPING_SHOWN_MS = 6000;
 const TEMPORARY_ERRORS = ["rate_limited", "busy", "unavailable"];
 
 /**
@@ -12,10 +11,10 @@ const TEMPORARY_ERRORS = ["rate_limited", "busy", "unavailable"];
  *
  * `link`: the connection's state, where a row of vain tries is one "waiting". `trouble`: null, "unavailable"
  * (the server will not have us) or "replaced" (too many tabs). Emits "ready" ({policy, lastSeq, isRestored}),
- * "message" (a new one of the other side, live), "activity" (something to be kept), "change" (something that
- * is shown), and at most one "over" ({outcome, told}).
+ * "message" (a new one, live), "frame" (each that comes: {type, payload}), "activity" (something to be kept),
+ * "change" (something that is shown), and at most one "over" ({outcome, told}).
  */
-export class Talk extends EventTarget {
+export class Talk extends Emitter {
   /** `session` has id and key, `store` is its MessageStore, `makeConnection(options)` gives a Connection. */
   constructor({ session, store, page, tabId, isRestoring, settings, makeConnection }) {
     super();
@@ -23,7 +22,6 @@ export class Talk extends EventTarget {
     this.trouble = null;
     this.agentName = null;
     this.queuePosition = null;
-    this.agentTyping = false;
     this.wantsOlder = false;
     this._session = session;
     this._store = store;
@@ -32,7 +30,6 @@ export class Talk extends EventTarget {
     this._isRestoring = isRestoring;
     this._settings = settings;
     this._timers = new Timers();
-    this._typing = new TypingNotice((is_typing) => this._connection.send(FRAME.typing, { is_typing }));
     this._connection = makeConnection({
       sessionId: session.session_id,
       hello: () => this._hello(),
@@ -58,7 +55,6 @@ export class Talk extends EventTarget {
     this._isOver = true;
     if (this.link === "ready") this._settings.log("🔌 WebSocket disconnected");
     this._timers.clear();
-    this._typing.reset();
     this._connection.close();
   }
 
@@ -67,19 +63,9 @@ export class Talk extends EventTarget {
     this._delivery.pump({ wantsOlder: this.wantsOlder });
   }
 
-  /** The visitor has read up to `seq`. */
-  read(seq) {
-    this._connection.send(FRAME.read, { seq });
-  }
-
-  /** The visitor is writing, or has emptied the text box. */
-  typing(isTyping) {
-    this._typing.changed(isTyping);
-  }
-
-  /** The visitor has sent what was being written. */
-  typed() {
-    this._typing.reset();
+  /** Sends a frame that may be lost; false when there is no connection to take it. */
+  send(type, payload) {
+    return this._connection.send(type, payload);
   }
 
   _hello() {
@@ -106,7 +92,6 @@ export class Talk extends EventTarget {
     if (state === "ready") this._settings.log("🔌 WebSocket connected");
     else if (this.link === "ready") this._settings.log("🔌 WebSocket disconnected");
     if (state !== "connecting" || this.link !== "waiting") this.link = state;
-    if (state !== "ready") this.agentTyping = false;
     this._emit("change");
   }
 
@@ -120,6 +105,7 @@ export class Talk extends EventTarget {
 
   _onFrame(type, payload) {
     HANDLERS.get(type)?.(this, payload);
+    this._emit("frame", { type, payload });
     this._emit("change");
   }
 
@@ -144,9 +130,7 @@ export class Talk extends EventTarget {
 
   _onNews({ message }) {
     const [added] = this._onMessages([message]);
-    if (!added || added.sender_type === "visitor") return;
-    if (added.sender_type === "agent") this.agentTyping = false;
-    this._emit("message", added);
+    if (added) this._emit("message", added);
   }
 
   _onMessages(messages, lastSeq) {
@@ -160,15 +144,6 @@ export class Talk extends EventTarget {
   _onAssigned(agentName) {
     this.agentName = agentName;
     this.queuePosition = null;
-  }
-
-  _onTyping({ sender_type, is_typing }) {
-    if (sender_type !== "agent") return;
-    this.agentTyping = is_typing === true;
-    this._timers.start("typing", TYPING_SHOWN_MS, () => {
-      this.agentTyping = false;
-      this._emit("change");
-    });
   }
 
   _onError({ code, message, client_message_id: id, retry_after_ms, status, reason }) {
@@ -191,22 +166,17 @@ export class Talk extends EventTarget {
     this.close();
     this._emit("over", { outcome, told });
   }
-
-  _emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
 }
 
 const HANDLERS = new Map([
   [FRAME.ready, (talk, payload) => talk._onReady(payload)],
   [FRAME.pong, (talk, payload) => talk._onPong(payload)],
-  [FRAME.ack, (talk, { message }) => talk._onMessages([message])],
+  [FRAME.ack, (talk, payload) => talk._onNews(payload)],
   [FRAME.message, (talk, payload) => talk._onNews(payload)],
   [FRAME.history, (talk, { messages, last_seq }) => talk._onMessages(messages, last_seq)],
   [FRAME.assigned, (talk, { agent_name }) => talk._onAssigned(agent_name)],
   [FRAME.unassigned, (talk) => talk._onAssigned(null)],
   [FRAME.queue, (talk, { position }) => (talk.queuePosition = position)],
-  [FRAME.typing, (talk, payload) => talk._onTyping(payload)],
   [FRAME.ended, (talk, payload) => talk._end(payload.status, payload)],
   [FRAME.error, (talk, payload) => talk._onError(payload)],
 ]);

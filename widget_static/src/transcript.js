@@ -1,29 +1,52 @@
 import { element } from "./dom.js";
-import { STRINGS } from "./strings.js";
-import { dayName, pieces, startOfDay, timeOfDay } from "./text.js";
+import { dayName, startOfDay, timeOfDay } from "./text.js";
 
 const GROUPED_WITHIN_MS = 5 * 60_000;
 const STUCK_TO_END_PX = 60;
 
 /** The list of messages: keeps one element per message, and the reader's place. */
 export class Transcript {
-  /** `onRetry(clientMessageId)` when the visitor wants a failed text sent again. */
-  constructor({ onRetry }) {
+  /** `onRetry(clientMessageId)` when the visitor wants a failed text sent again; `texts` are Texts. */
+  constructor({ texts, onRetry }) {
+    this._texts = texts;
     this._onRetry = onRetry;
+    this._write = (text) => [text];
     this._rows = new Map();
     this.node = element("ol", {
       class: "messages",
       "aria-live": "off",
-      "aria-label": STRINGS.conversation,
       tabindex: "0",
     });
   }
 
-  /** `chat` is a Chat; `welcome` the greeting that stands above its messages, or "". */
-  render(chat, welcome) {
+  /** `chat` is a Chat; `welcome` the greeting that stands above its messages, `locale` that of the times. */
+  render(chat, welcome, locale) {
+    this.node.setAttribute("aria-label", this._texts.get("conversation"));
+    this.change(() => this._update(chat, welcome, locale));
+  }
+
+  /** Changes the list by `action()`; whoever reads its end goes on reading it. */
+  change(action) {
     const list = this.node;
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < STUCK_TO_END_PX;
-    const items = itemsOf(chat, welcome, new Date());
+    if (action() || isAtEnd) this.scrollToEnd();
+  }
+
+  /** From now on texts are written by `write(text)`, which gives nodes and strings. */
+  writeWith(write) {
+    this._write = write;
+    for (const row of this._rows.values()) row.look = null;
+  }
+
+  scrollToEnd() {
+    this.node.scrollTop = this.node.scrollHeight;
+  }
+
+  // True when the visitor has written something new, wherever the list stands. Nodes at the end that are none
+  // of its rows stay there.
+  _update(chat, welcome, locale) {
+    const list = this.node;
+    const items = itemsOf(chat, welcome, this._texts, locale);
     const ownBefore = this._own;
     const { outbox } = chat.store;
     this._own = outbox[outbox.length - 1]?.client_message_id;
@@ -39,24 +62,11 @@ export class Transcript {
       this._rows.get(key).node.remove();
       this._rows.delete(key);
     }
-    const hasNewOwn = this._own && this._own !== ownBefore;
-    if (isAtEnd || hasNewOwn) this.scrollToEnd();
-  }
-
-  scrollToEnd() {
-    this.node.scrollTop = this.node.scrollHeight;
+    return this._own && this._own !== ownBefore;
   }
 
   _row(item) {
-    const look = JSON.stringify([
-      item.kind,
-      item.text,
-      item.state,
-      item.follows,
-      item.name,
-      item.problem,
-      item.canRetry,
-    ]);
+    const look = JSON.stringify(item);
     const known = this._rows.get(item.key);
     if (known?.look === look) return known.node;
     const node = known?.node ?? element("li");
@@ -65,7 +75,7 @@ export class Transcript {
     return node;
   }
 
-  _draw(node, { kind, text, name, at, state, problem, follows, canRetry, id }) {
+  _draw(node, { kind, text, name, state, meta, problem, retry, follows, id }) {
     if (kind === "day" || kind === "system") {
       node.className = kind;
       node.dir = "auto";
@@ -73,51 +83,33 @@ export class Transcript {
       return;
     }
     node.className = ["message", kind, state, follows && "follows"].filter(Boolean).join(" ");
-    if (state === "typing") {
-      node.setAttribute("aria-hidden", "true");
-      node.replaceChildren(element("div", { class: "bubble" }, element("i"), element("i"), element("i")));
-      return;
+    const bubble = element("div", { class: "bubble", dir: "auto" }, ...this._write(text));
+    const below = meta && element("div", { class: "meta" }, meta);
+    if (retry) {
+      const onclick = () => this._onRetry(id);
+      below.append(element("button", { class: "retry", type: "button", onclick }, retry));
     }
-    const bubble = element("div", { class: "bubble", dir: "auto" }, ...pieces(text).map(pieceNode));
-    const said = [
-      at && timeOfDay(at),
-      state && STRINGS[{ sending: "sending", failed: "notSent", sent: "sent" }[state]],
-    ];
-    const meta = element("div", { class: "meta" }, said.filter(Boolean).join(" · "));
-    if (at) meta.title = at.toLocaleString();
-    if (canRetry) {
-      const retry = element(
-        "button",
-        { class: "retry", type: "button", onclick: () => this._onRetry(id) },
-        STRINGS.retry,
-      );
-      meta.append(retry);
-    }
-    if (problem) meta.append(element("span", { class: "problem", dir: "auto" }, problem));
+    if (problem) below.append(element("span", { class: "problem", dir: "auto" }, problem));
     const heading = name && !follows ? element("div", { class: "name", dir: "auto" }, name) : null;
-    node.replaceChildren(...[heading, bubble, at || state ? meta : null].filter(Boolean));
+    node.replaceChildren(...[heading, bubble, below].filter(Boolean));
   }
 }
 
-function pieceNode({ text, href }) {
-  if (!href) return text;
-  return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text);
-}
-
-function itemsOf(chat, welcome, now) {
-  const { store, restoredAfter, phase, talk } = chat;
+function itemsOf({ store, restoredAfter, phase }, welcome, texts, locale) {
   const items = [];
   if (welcome && !store.olderThan) items.push({ key: "welcome", kind: "agent", text: welcome });
+  const now = new Date();
   let day = null;
   let before = null;
   const push = (item) => {
     if (startOfDay(item.at) !== day) {
       day = startOfDay(item.at);
-      items.push({ key: `day ${day}`, kind: "day", text: dayName(item.at, now, STRINGS, "en") });
+      items.push({ key: `day ${day}`, kind: "day", text: dayName(item.at, now, texts) });
       before = null;
     }
     item.follows =
       before?.kind === item.kind && before.name === item.name && item.at - before.at < GROUPED_WITHIN_MS;
+    item.meta = [timeOfDay(item.at, locale), item.state && texts.get(item.state)].filter(Boolean).join(" · ");
     items.push(item);
     before = item;
   };
@@ -125,7 +117,7 @@ function itemsOf(chat, welcome, now) {
   const mark = () => {
     isMarked = true;
     before = null;
-    items.push({ key: "restored", kind: "system", text: STRINGS.restored });
+    items.push({ key: "restored", kind: "system", text: texts.get("restored") });
   };
   for (const message of store.messages) {
     if (!isMarked && message.seq > restoredAfter) mark();
@@ -151,10 +143,9 @@ function itemsOf(chat, welcome, now) {
       at: new Date(created_at),
       state,
       problem: isFailed ? error?.message : undefined,
-      canRetry: isFailed && phase !== "over",
+      retry: isFailed && phase !== "over" ? texts.get("retry") : undefined,
       id,
     });
   }
-  if (talk?.agentTyping) items.push({ key: "typing", kind: "agent", state: "typing" });
   return items;
 }

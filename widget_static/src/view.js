@@ -1,28 +1,57 @@
+import DARK from "./dark.css";
 import { adoptStyles, element, icon, ICONS } from "./dom.js";
-import { EndDialog } from "./end_dialog.js";
-import { MAX_TEXT, cleanText, textLength, textProblem } from "./protocol.js";
-import { STRINGS } from "./strings.js";
+import { cleanText, textProblem } from "./protocol.js";
 import STYLES from "./styles.css";
-import { channels, readableOn } from "./text.js";
+import { readableOn } from "./text.js";
 import { Transcript } from "./transcript.js";
 
-const COUNTED_FROM = MAX_TEXT - 400;
+const DARK_FOR = { auto: "(prefers-color-scheme: dark)", dark: "all", light: "not all" };
+const DEFAULT_COLOR = "rgb(37, 99, 235)";
+const MOST_RETURNS = 10;
 
 /**
  * Everything that is seen, in an open shadow root. Shows a Chat and tells what the visitor does:
- * handlers {onToggle(isOpen), onSend(text) -> boolean, onTyping(isTyping), onRetry(id), onEnd() -> Promise,
- * onStart(), onResume()}.
+ * handlers {onToggle(isOpen), onSend(text) -> boolean, onRetry(id), onEnd() -> Promise,
+ * onStart(), onResume(), onError(code)}. `texts` are Texts, `loadPart(name)` gives a part's module.
  */
 export class View {
-  constructor(handlers) {
+  constructor({ texts, loadPart, nonce, ...handlers }) {
+    this._texts = texts;
+    this._loadPart = loadPart;
+    this._nonce = nonce;
     this._handlers = handlers;
-    this._isOpen = false;
+    this.isOpen = false;
     this._build();
-    this._resize = () => this._fitViewport();
-    window.visualViewport?.addEventListener("resize", this._resize);
-    window.visualViewport?.addEventListener("scroll", this._resize);
-    // Beside the body, which page-swapping routers replace.
-    document.documentElement.append(this._host);
+    this._gone = new AbortController();
+    /** What parts work with; `signal` is aborted when the widget leaves the page. */
+    this.core = {
+      signal: this._gone.signal,
+      panel: this._panel,
+      element,
+      icon,
+      texts,
+      transcript: this._transcript,
+      composer: this._composer,
+      textBox: this._text,
+      announce: (text) => this.announce(text),
+    };
+    // Some pages draw themselves anew and throw out what they do not know; a page that insists has its way.
+    let returns = 0;
+    this._watch = new MutationObserver(() => {
+      if (!this._host.isConnected && returns++ < MOST_RETURNS) this.place(null);
+    });
+  }
+
+  /** Puts it into `home`, an element; without one beside the body, which page-swapping routers replace. */
+  place(home) {
+    const parent = home ?? document.documentElement;
+    if (this._host.parentNode !== parent) parent.append(this._host);
+    this._watch.observe(parent, { childList: true });
+  }
+
+  /** One more style sheet; returns a function that changes the media it is for. */
+  addStyles(css) {
+    return adoptStyles(this._shadow, css, this._nonce);
   }
 
   _build() {
@@ -40,37 +69,28 @@ export class View {
 
     this._title = element("h1", { class: "title", id: "title", dir: "auto" });
     this._subtitle = element("p", { class: "subtitle", dir: "auto" });
-    this._minimize = button(
-      "minimize",
-      { "aria-label": STRINGS.closeChat, onclick: () => this.toggle(false) },
-      icon(ICONS.down),
-    );
+    this._minimize = button("minimize", { onclick: () => this.toggle(false) }, icon(ICONS.down));
     this._dot = element("span", { class: "dot" });
     this._status = element("span", { class: "status", role: "status", dir: "auto" });
-    this._end = button("end", { onclick: () => this._askEnd() }, STRINGS.endChat);
-    this._transcript = new Transcript({ onRetry: (id) => this._handlers.onRetry(id) });
+    this._end = button("end", { onclick: () => this._askEnd() });
+    this._alert = element("p", { class: "alert", role: "alert", dir: "auto", hidden: true });
+    this._transcript = new Transcript({
+      texts: this._texts,
+      onRetry: (id) => this._handlers.onRetry(id),
+    });
 
-    this._counter = element("div", { class: "counter", id: "counter", hidden: true });
     this._text = element("textarea", {
       rows: "1",
-      "aria-label": STRINGS.message,
-      "aria-describedby": "counter",
-      placeholder: STRINGS.placeholder,
       dir: "auto",
       enterkeyhint: "send",
       autocomplete: "off",
       oninput: () => this._typed(),
       onkeydown: (event) => this._key(event),
     });
-    this._send = button(
-      "send",
-      { "aria-label": STRINGS.send, disabled: true, onclick: () => this._submit() },
-      icon(ICONS.send),
-    );
+    this._send = button("send", { disabled: true, onclick: () => this._submit() }, icon(ICONS.send));
     this._composer = element(
       "div",
       { class: "composer" },
-      this._counter,
       element("div", { class: "line" }, this._text, this._send),
     );
 
@@ -83,6 +103,7 @@ export class View {
       { class: "window", role: "dialog", "aria-labelledby": "title", hidden: true },
       element("div", { class: "header" }, element("div", {}, this._title, this._subtitle), this._minimize),
       element("div", { class: "bar" }, this._dot, this._status, this._end),
+      this._alert,
       this._transcript.node,
       this._composer,
       this._notice,
@@ -104,26 +125,28 @@ export class View {
     );
 
     this._host = element("div", { id: "cc-chat-widget" });
-    const shadow = this._host.attachShadow({ mode: "open" });
+    const shadow = (this._shadow = this._host.attachShadow({ mode: "open" }));
     // The host page's shortcuts must not fire while somebody writes here: to them it is no text box.
     for (const type of ["keydown", "keyup", "keypress"]) {
       shadow.addEventListener(type, (event) => event.stopPropagation());
     }
-    adoptStyles(shadow, [STYLES]);
+    this.addStyles(STYLES);
+    this._setDarkFor = this.addStyles(DARK);
     shadow.append(this._root);
   }
 
-  /** Shows what the chat is; `look` comes from the options. */
-  render(chat, look) {
-    this._renderLook(look);
+  /** Shows what the chat is, as the options (an Options) would have it. */
+  render(chat, options) {
+    this._renderLook(options);
+    this._renderTexts(options);
     this._renderLauncher(chat.unread);
     const state = chat.phase === "over" ? "over" : chat.link;
     this._dot.className = `dot ${state}`;
-    setText(this._status, statusText(chat));
+    setText(this._status, this._statusText(chat));
     this._renderNotice(chat);
     this._end.hidden = chat.phase === "over" || chat.phase === "idle" || chat.trouble !== null;
     if (this._end.hidden) this._closeDialog();
-    if (this._isOpen) this._transcript.render(chat, look.welcomeMessage);
+    if (this.isOpen) this._transcript.render(chat, options.get("welcomeMessage"), options.get("locale"));
   }
 
   /** Says it once to those who listen instead of reading. */
@@ -131,18 +154,19 @@ export class View {
     this._announcer.replaceChildren(element("div", {}, text));
   }
 
-  toggle(isOpen = !this._isOpen) {
-    if (isOpen === this._isOpen) return;
-    this._isOpen = isOpen;
-    const hadFocus = this._host.shadowRoot.activeElement !== null;
+  toggle(isOpen = !this.isOpen) {
+    if (isOpen === this.isOpen) return;
+    this.isOpen = isOpen;
+    const hadFocus = this._shadow.activeElement !== null;
     this._closeDialog();
+    this._alert.hidden = true;
+    if (isOpen) this.setVisible(true);
     this._panel.hidden = !isOpen;
     this._root.classList.toggle("opened", isOpen);
     this._launcher.setAttribute("aria-expanded", String(isOpen));
     this._launcherIcon.replaceChildren(icon(isOpen ? ICONS.close : ICONS.chat));
     this._handlers.onToggle(isOpen);
     if (isOpen) {
-      this._fitViewport();
       this._transcript.scrollToEnd();
       this._focusInside();
     } else if (hadFocus) {
@@ -150,41 +174,70 @@ export class View {
     }
   }
 
+  /** Bubble and window together; a window that is not seen is a closed one. */
+  setVisible(isVisible) {
+    if (!isVisible) this.toggle(false);
+    this._root.hidden = !isVisible;
+  }
+
+  get isVisible() {
+    return !this._root.hidden;
+  }
+
   remove() {
-    window.visualViewport?.removeEventListener("resize", this._resize);
-    window.visualViewport?.removeEventListener("scroll", this._resize);
+    this._watch.disconnect();
+    this._gone.abort();
     this._host.remove();
   }
 
-  _renderLook({ position, primaryColor, title, subtitle }) {
-    this._root.classList.toggle("left", position === "bottom-left");
-    setText(this._title, title);
-    setText(this._subtitle, subtitle);
-    this._subtitle.hidden = !subtitle;
+  _renderLook(options) {
+    this._root.classList.toggle("left", options.get("position") === "bottom-left");
+    this._launcher.hidden = options.get("launcher") === false;
+    const theme = options.get("theme") ?? "auto";
+    if (theme !== this._theme) this._setDarkFor(DARK_FOR[theme]);
+    this._theme = theme;
+    this._host.style.setProperty("--cc-z", options.get("zIndex") ?? "");
+    this._renderColor(options.get("primaryColor") ?? DEFAULT_COLOR);
+  }
+
+  // Whatever a style sheet takes for a colour; what it does not know leaves the one before.
+  _renderColor(primaryColor) {
     if (primaryColor === this._primary) return;
     this._primary = primaryColor;
-    const style = this._root.style;
-    style.color = "";
+    const { style } = this._root;
+    style.color = DEFAULT_COLOR;
     style.color = primaryColor;
-    const rgb = channels(getComputedStyle(this._root).color);
-    const isColor = style.color !== "" && rgb !== null;
+    const { color } = getComputedStyle(this._root);
+    const rgb = color.startsWith("rgb") ? color : DEFAULT_COLOR;
     style.color = "";
-    style.setProperty("--primary", isColor ? primaryColor : "#2563eb");
-    style.setProperty("--on-primary", isColor ? readableOn(rgb) : "#ffffff");
+    style.setProperty("--primary", rgb);
+    style.setProperty("--on-primary", readableOn(rgb));
+  }
+
+  _renderTexts(options) {
+    const text = (name) => this._texts.get(name);
+    setText(this._title, options.get("title") ?? text("title"));
+    setText(this._subtitle, options.get("subtitle") ?? text("subtitle"));
+    this._subtitle.hidden = !this._subtitle.textContent;
+    setText(this._end, text("endChat"));
+    this._text.placeholder = text("placeholder");
+    this._text.setAttribute("aria-label", text("message"));
+    this._send.setAttribute("aria-label", text("send"));
+    this._minimize.setAttribute("aria-label", text("closeChat"));
   }
 
   _renderLauncher(unread) {
-    const name = this._isOpen ? STRINGS.closeChat : STRINGS.openChat;
-    this._launcher.setAttribute("aria-label", name);
-    this._badge.hidden = this._isOpen || unread === 0;
+    this._launcher.setAttribute("aria-label", this._texts.get(this.isOpen ? "closeChat" : "openChat"));
+    this._badge.hidden = this.isOpen || unread === 0;
     // The button keeps its name; what is new is its description.
-    this._launcher.setAttribute("aria-description", this._badge.hidden ? "" : STRINGS.unread(unread));
+    const news = this._badge.hidden ? "" : this._texts.get("unread", { count: unread });
+    this._launcher.setAttribute("aria-description", news);
     setText(this._badge, unread > 99 ? "99+" : String(unread));
   }
 
   _renderNotice(chat) {
-    const notice = noticeFor(chat, this._handlers);
-    const { activeElement } = this._host.shadowRoot;
+    const notice = this._noticeFor(chat);
+    const { activeElement } = this._shadow;
     const hadFocus = this._composer.contains(activeElement) || this._notice.contains(activeElement);
     this._composer.hidden = notice !== null;
     this._notice.hidden = notice === null;
@@ -205,12 +258,6 @@ export class View {
     this._text.style.height = "auto";
     this._text.style.height = `${this._text.scrollHeight + 2}px`;
     this._send.disabled = textProblem(cleanText(text)) !== null;
-    const length = text.length < COUNTED_FROM ? 0 : textLength(cleanText(text));
-    const left = MAX_TEXT - length;
-    this._counter.hidden = length < COUNTED_FROM;
-    this._counter.classList.toggle("over", left < 0);
-    setText(this._counter, left < 0 ? STRINGS.charactersOver(-left) : STRINGS.charactersLeft(left));
-    this._handlers.onTyping(text.trim() !== "");
   }
 
   _key(event) {
@@ -221,32 +268,44 @@ export class View {
   }
 
   _submit() {
-    if (!this._handlers.onSend(this._text.value)) {
-      if (!this._counter.hidden) this.announce(this._counter.textContent);
-      return;
-    }
+    if (!this._handlers.onSend(this._text.value)) return;
     this._text.value = "";
-    this._typed();
+    this._text.dispatchEvent(new Event("input"));
     this._text.focus();
   }
 
-  _askEnd() {
-    this._dialog = new EndDialog({
+  async _askEnd() {
+    const part = await this._part("end_dialog");
+    if (!part || this._dialog || this._end.hidden || !this.isOpen) return;
+    this._dialog = part.create(this.core, {
       onEnd: () => this._handlers.onEnd(),
       onClose: () => this._closeDialog(),
     });
-    for (const part of [...this._panel.children, this._launcher]) part.inert = true;
+    for (const node of [...this._panel.children, this._launcher]) node.inert = true;
     this._panel.append(this._dialog.node);
     this._dialog.focus();
   }
 
+  // A part's module; null when it could not be loaded, which is told: what asked for it can be tried again.
+  async _part(name) {
+    this._alert.hidden = true;
+    try {
+      return await this._loadPart(name);
+    } catch {
+      setText(this._alert, this._texts.get("notLoaded"));
+      this._alert.hidden = false;
+      this._handlers.onError("part_not_loaded");
+      return null;
+    }
+  }
+
   _closeDialog() {
     if (!this._dialog) return;
-    const { node } = this._dialog;
-    const hadFocus = node.contains(this._host.shadowRoot.activeElement);
-    node.remove();
+    const dialog = this._dialog.node;
+    const hadFocus = dialog.contains(this._shadow.activeElement);
+    dialog.remove();
     this._dialog = null;
-    for (const part of [...this._panel.children, this._launcher]) part.inert = false;
+    for (const node of [...this._panel.children, this._launcher]) node.inert = false;
     if (!hadFocus) return;
     if (this._end.hidden) this._focusInside();
     else this._end.focus();
@@ -257,34 +316,29 @@ export class View {
     else this.toggle(false);
   }
 
-  // Under a phone's keyboard 100dvh is too tall: the visual viewport is what is left to see.
-  _fitViewport() {
-    const viewport = window.visualViewport;
-    if (!viewport || !this._isOpen) return;
-    this._panel.style.setProperty("--height", `${viewport.height}px`);
-    this._panel.style.setProperty("--top", `${viewport.offsetTop}px`);
+  _statusText({ phase, trouble, link, talk }) {
+    const text = (name, values) => this._texts.get(name, values);
+    if (phase === "over") return text("chatEnded");
+    if (trouble) return text("notConnected");
+    if (link === "waiting") return text(navigator.onLine === false ? "offline" : "reconnecting");
+    if (link !== "ready") return text("connecting");
+    if (talk.agentName) return text("withAgent", { name: talk.agentName });
+    const count = talk.queuePosition;
+    return count ? text("inQueue", { count }) : text("connected");
+  }
+
+  _noticeFor({ phase, trouble, ended }) {
+    const { _texts: texts, _handlers: handlers } = this;
+    if (trouble) {
+      const text = texts.first(trouble, "unavailable");
+      return { text, button: texts.first(`${trouble}.button`, "tryAgain"), action: handlers.onResume };
+    }
+    if (phase !== "over") return null;
+    const text = texts.first(`over.${ended.reason}`, "over");
+    return { text, button: texts.get("startNew"), action: handlers.onStart };
   }
 }
 
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-function statusText({ phase, trouble, link, talk }) {
-  if (phase === "over") return STRINGS.chatEnded;
-  if (trouble) return STRINGS.notConnected;
-  if (link === "waiting") return navigator.onLine === false ? STRINGS.offline : STRINGS.reconnecting;
-  if (link !== "ready") return STRINGS.connecting;
-  if (talk.agentName) return STRINGS.withAgent(talk.agentName);
-  return talk.queuePosition ? STRINGS.inQueue(talk.queuePosition) : STRINGS.connected;
-}
-
-function noticeFor({ phase, trouble, ended }, { onStart, onResume }) {
-  if (trouble) {
-    const [text, button] = STRINGS.trouble[trouble];
-    return { text, button, action: onResume };
-  }
-  if (phase !== "over") return null;
-  const text = STRINGS.over[ended.reason] ?? STRINGS.overOtherwise;
-  return { text, button: STRINGS.startNew, action: onStart };
 }

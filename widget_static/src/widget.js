@@ -1,36 +1,52 @@
 import { Api } from "./api.js";
 import { Connection } from "./connection.js";
 import { HostPage } from "./page.js";
-import { FRAME } from "./protocol.js";
+import { Parts, partsFolder } from "./parts.js";
+import { FRAME, MAX_TEXT, cleanText, textLength } from "./protocol.js";
 import { Chat } from "./session.js";
 import { SessionStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
+import { Texts } from "./texts.js";
+import { Timers } from "./timers.js";
 import { View } from "./view.js";
 
 const CLOSES_AFTER_MS = 2000;
 
 /** One widget on one page, for one tenant and server. */
 export class Widget {
-  constructor(options) {
+  /** `tell(event, detail)` tells the host page, `complain(text)` its developer. */
+  constructor(options, { tell, complain, scriptUrl }) {
     this._options = options;
+    this._tell = tell;
+    this._complain = complain;
     const root = options.apiRoot;
     this._isFor = identity(options);
     options.configure({});
     const { host } = new URL(root);
     const name = `cc_chat_session:${host}:${options.tenantId}`;
     this._api = new Api(root);
+    this._texts = new Texts();
     this._page = new HostPage({
       onVisible: () => this._onVisible(),
+      onHidden: () => this._chat.keep(),
       onNetwork: (isOnline) => this._onNetwork(isOnline),
     });
+    this._parts = new Parts({
+      folder: partsFolder(scriptUrl, root),
+      files: PARTS,
+      onLoad: (part) => this._onPart(part),
+    });
     this._view = new View({
+      texts: this._texts,
+      nonce: options.get("nonce"),
+      loadPart: (name) => this._parts.load(name),
       onToggle: (isOpen) => this._onToggle(isOpen),
       onSend: (text) => this._chat.send(text),
-      onTyping: (isTyping) => this._chat.talk?.typing(isTyping),
       onRetry: (id) => this._chat.retry(id),
       onEnd: () => this._end(),
       onStart: () => this._startNew(),
       onResume: () => this._chat.resume(),
+      onError: (code) => this._tell("error", { code }),
     });
     this._chat = new Chat({
       api: this._api,
@@ -47,8 +63,10 @@ export class Widget {
         }),
     });
     this._chat.addEventListener("change", () => this._onChange());
-    this._chat.addEventListener("message", ({ detail }) => this._announce(detail));
-    if (options.autoRestore) this._chat.load();
+    this._chat.addEventListener("message", ({ detail }) => this._onMessage(detail));
+    this._chat.addEventListener("session", ({ detail: { name, ...facts } }) => tell(name, facts));
+    this.update();
+    if (options.get("autoRestore") !== false) this._chat.load();
     this._configure();
     this._draw();
   }
@@ -56,12 +74,52 @@ export class Widget {
   /** Shows changed options; false when they are those of another chat center, and this widget has to go. */
   update() {
     if (this._isFor !== identity(this._options)) return false;
+    this._texts.override(this._options.get("strings") ?? {});
+    this._view.place(this._home());
     this._draw();
     return true;
   }
 
   toggle(isOpen) {
     this._view.toggle(isOpen);
+  }
+
+  setVisible(isVisible) {
+    this._view.setVisible(isVisible);
+  }
+
+  identify() {
+    this._chat.identify();
+  }
+
+  send(text) {
+    return this._chat.send(text);
+  }
+
+  /** Ends the chat without a question; resolves to whether it has ended. */
+  async end() {
+    if (this._chat.phase === "idle" || this._chat.phase === "over") return true;
+    try {
+      await this._end();
+      return true;
+    } catch (error) {
+      this._tell("error", { code: error.code ?? "network" });
+      return false;
+    }
+  }
+
+  get state() {
+    const { phase, link, unread, ids, talk } = this._chat;
+    return {
+      isOpen: this._view.isOpen,
+      isVisible: this._view.isVisible,
+      phase,
+      isOnline: link === "ready",
+      unread,
+      ...ids,
+      agentName: talk?.agentName,
+      queuePosition: talk?.queuePosition,
+    };
   }
 
   shutdown() {
@@ -72,15 +130,43 @@ export class Widget {
     this._view.remove();
   }
 
+  // The option may name an element that is not there: the widget then stands beside the body.
+  _home() {
+    const container = this._options.get("container");
+    const home = typeof container === "string" ? document.querySelector(container) : container;
+    if (container && !home) this._complain(`"container" is not on this page: ${container}`);
+    return home;
+  }
+
+  _onPart({ styles, texts }) {
+    if (styles) this._view.addStyles(styles);
+    if (texts) this._texts.add(texts);
+  }
+
   _onToggle(isOpen) {
     clearTimeout(this._closing);
     if (isOpen) {
       this._chat.open();
       this._configure();
+      this._addTalking();
     } else {
       this._chat.close();
     }
     this._draw();
+    this._tell(isOpen ? "open" : "close");
+  }
+
+  // What makes talking pleasant.
+  async _addTalking() {
+    try {
+      const part = await this._parts.load("talking");
+      if (this._hasTalking || this._isGone) return;
+      this._hasTalking = true;
+      part.create({ ...this._view.core, chat: this._chat, Timers, FRAME, MAX_TEXT, cleanText, textLength });
+      this._draw();
+    } catch {
+      // The chat goes on without it, and the next opening tries again.
+    }
   }
 
   // Nothing is asked of the server before the visitor has a chat or opens one.
@@ -106,7 +192,22 @@ export class Widget {
 
   _draw() {
     this._isDrawing = false;
-    if (!this._isGone) this._view.render(this._chat, this._options.look);
+    if (this._isGone) return;
+    this._view.render(this._chat, this._options);
+    this._tellChanges();
+  }
+
+  // What a host page wants to know of each change, and once.
+  _tellChanges() {
+    const { phase, link, unread, trouble } = this._chat;
+    const isOnline = link === "ready";
+    const before = this._told;
+    this._told = { isOnline, unread, trouble };
+    if (!before) return;
+    if (unread !== before.unread) this._tell("unread", { count: unread });
+    if (trouble && trouble !== before.trouble) this._tell("error", { code: trouble });
+    if (isOnline && !before.isOnline) this._tell("connection:online");
+    if (!isOnline && before.isOnline && phase === "live") this._tell("connection:offline");
   }
 
   _onVisible() {
@@ -119,8 +220,11 @@ export class Widget {
     this._draw();
   }
 
-  _announce({ sender_type, sender_name, body }) {
-    this._view.announce(sender_type === "agent" ? `${sender_name}: ${body}` : body);
+  _onMessage({ seq, sender_type, sender_name, message_type, body, created_at }) {
+    if (sender_type !== "visitor")
+      this._view.announce(sender_type === "agent" ? `${sender_name}: ${body}` : body);
+    const who = { senderType: sender_type, senderName: sender_name };
+    this._tell("message", { seq, ...who, messageType: message_type, body, createdAt: created_at });
   }
 
   _startNew() {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { Options } from "../src/options.js";
+import { beforeEach, test } from "node:test";
+import { Options, optionsOf } from "../src/options.js";
 
 const POLICY = {
   session_expiry_ms: 1_800_000,
@@ -9,44 +9,105 @@ const POLICY = {
 };
 
 function given(...options) {
-  const result = new Options("https://chat.test");
+  const result = new Options("https://chat.test", (text) => complaints.push(text));
   for (const each of options) result.give(each);
   return result;
 }
 
-test("what the snippet says wins over what the tenant has set up, and that over the defaults", () => {
+const complaints = [];
+
+beforeEach(() => complaints.splice(0));
+
+test("what the snippet says wins over what the tenant has set up", () => {
   const options = given({ tenantId: "demo-tenant", title: "From the snippet" });
-  options.configure({ title: "From the tenant", primary_color: "#1f6f54", welcome_message: "" });
-  const { title, primaryColor, welcomeMessage, position } = options.look;
+  options.configure({ title: "From the tenant", primary_color: "#1f6f54", welcome_message: "", position: 5 });
+  const names = ["title", "primaryColor", "welcomeMessage", "position"];
   assert.deepEqual(
-    [title, primaryColor, welcomeMessage, position],
-    ["From the snippet", "#1f6f54", "", "bottom-right"],
+    names.map((name) => options.get(name)),
+    ["From the snippet", "#1f6f54", "", undefined],
   );
+  assert.deepEqual(complaints, [], "the site's developer can do nothing about the tenant's settings");
 });
 
 test("a second init adds to the first", () => {
   const options = given({ tenantId: "demo-tenant", title: "One", subtitle: "kept" }, { title: "Two" });
   assert.deepEqual(
-    [options.tenantId, options.look.title, options.look.subtitle],
+    [options.tenantId, options.get("title"), options.get("subtitle")],
     ["demo-tenant", "Two", "kept"],
   );
 });
 
-test("what cannot be used is as if it had not been given", () => {
+test("what cannot be used is named, and is as if it had not been given", () => {
   const nonsense = {
     tenantId: 5,
     position: "top",
     title: {},
     sessionExpiry: NaN,
     autoRestore: "no",
-    debug: 1,
+    zIndex: 1.5,
+    container: {},
+    theme: "pink",
+    strings: ["Open"],
+    colour: "red",
   };
-  const options = given(null, undefined, 5, nonsense, { sessionExpiry: -1 });
-  const { position, title } = options.look;
-  assert.deepEqual(
-    [options.tenantId, position, title, options.sessionExpiry, options.autoRestore],
-    [undefined, "bottom-right", given({}).look.title, undefined, true],
+  const options = given(
+    null,
+    undefined,
+    5,
+    "x",
+    nonsense,
+    { toString: 1 },
+    { sessionExpiry: -1, debug: null },
   );
+  for (const name of Object.keys(nonsense)) assert.equal(options.get(name), undefined);
+  assert.deepEqual(complaints, [
+    '"tenantId" cannot be 5',
+    '"position" cannot be "top"',
+    '"title" cannot be {}',
+    '"sessionExpiry" cannot be null',
+    '"autoRestore" cannot be "no"',
+    '"zIndex" cannot be 1.5',
+    '"container" cannot be {}',
+    '"theme" cannot be "pink"',
+    '"strings" cannot be ["Open"]',
+    '"colour" is unknown',
+    '"toString" is unknown',
+    '"sessionExpiry" cannot be -1',
+  ]);
+});
+
+test("every option can stand in a data attribute of the script", () => {
+  const dataset = {
+    tenantId: "demo-tenant",
+    position: "bottom-left",
+    title: "5",
+    sessionExpiry: "600000",
+    autoRestore: "false",
+    zIndex: "10",
+    container: "#here",
+    strings: '{"send": "Off it goes"}',
+    launcher: "maybe",
+    somethingElse: "of the page",
+  };
+  const options = given(optionsOf(dataset));
+  const wished = { ...dataset, sessionExpiry: 600_000, autoRestore: false, zIndex: 10 };
+  delete wished.launcher;
+  delete wished.somethingElse;
+  wished.strings = { send: "Off it goes" };
+  for (const [name, value] of Object.entries(wished)) assert.deepEqual(options.get(name), value, name);
+  assert.deepEqual(complaints, ['"launcher" cannot be "maybe"']);
+  assert.equal(given(optionsOf({})).tenantId, undefined);
+});
+
+test("who the visitor is can be told bit by bit", () => {
+  const options = given({});
+  assert.equal(options.visitor, null);
+  options.identify({ name: "Vera" });
+  options.identify({ email: "vera@shop.test", name: 5, age: 30 });
+  assert.deepEqual(options.visitor, { name: "Vera", email: "vera@shop.test" });
+  options.identify({ email: "nobody" });
+  assert.equal(options.visitor.email, "vera@shop.test");
+  assert.deepEqual(complaints, ['"name" cannot be 5', '"age" is unknown', '"email" cannot be "nobody"']);
 });
 
 test("the API is where the script comes from, or where the snippet says", () => {

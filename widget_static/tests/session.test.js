@@ -95,7 +95,7 @@ class Browser {
   }
 
   /** A page load. */
-  tab({ sessionExpiry } = {}) {
+  tab({ visitor = null, ...options } = {}) {
     const call =
       (name) =>
       async (...args) => {
@@ -114,7 +114,8 @@ class Browser {
       storage: new SessionStorage({ tenantId: "demo-tenant", apiHost: "chat.test", area: () => area }),
       settings: {
         tenantId: "demo-tenant",
-        sessionExpiry,
+        visitor,
+        get: (name) => options[name],
         log: (text) => tab.log.push(text),
         heartbeatInterval: () => 30_000,
       },
@@ -562,30 +563,104 @@ test("the agent's messages are unread until the window is open on a visible page
   assert.equal(browser.stored.read_seq, 3);
 });
 
-test("typing is told at most every 3 s, and its end once", async () => {
+test("parts hear each frame, and that the visitor has sent something", async () => {
   const tab = await startedTab();
-  const told = () => tab.connection.framesOf("chat.typing").map(({ is_typing }) => is_typing);
-  tab.chat.talk.typing(true);
-  tab.chat.talk.typing(true);
-  assert.deepEqual(told(), [true]);
-  mock.timers.tick(3000);
-  tab.chat.talk.typing(true);
-  assert.deepEqual(told(), [true, true]);
-  mock.timers.tick(5000);
-  tab.chat.talk.typing(false);
-  assert.deepEqual(told(), [true, true, false]);
+  const heard = [];
+  tab.chat.addEventListener("frame", ({ detail }) => heard.push(detail.type));
+  tab.chat.addEventListener("send", () => heard.push("send"));
+  tab.connection.say("chat.typing", { sender_type: "agent", is_typing: true });
+  tab.connection.say("chat.of.tomorrow", {});
+  tab.chat.send("hello");
+  assert.deepEqual(heard, ["chat.typing", "chat.of.tomorrow", "send"]);
 });
 
-test("the agent's dots go away with the message, and by themselves", async () => {
+test("the host page hears of each start, restore, expiry and end", async () => {
+  const heard = [];
+  const listen = (chat) =>
+    chat.addEventListener("session", ({ detail: { name, ...facts } }) => heard.push([name, facts]));
+  const ids = { sessionId: SESSION.session_id, conversationId: SESSION.conversation_id };
+  const told = (name, facts = {}) => [name, { ...ids, ...facts }];
+
+  const first = browser.tab();
+  listen(first.chat);
+  first.chat.open();
+  await settled();
+  first.connection.ready({ resume: "new" });
+  assert.deepEqual(heard.splice(0), [told("session:start")]);
+
+  const second = browser.tab();
+  listen(second.chat);
+  second.chat.load();
+  await settled();
+  second.connection.ready();
+  assert.deepEqual(heard.splice(0), [told("session:restored")]);
+
+  const ended = { status: "ended", reason: "agent", ended_by: "agent" };
+  second.connection.say("chat.session.ended", ended);
+  const end = { status: "ended", reason: "agent", endedBy: "agent" };
+  assert.deepEqual(heard.splice(0), [told("session:ended", end), told("session:ended", end)], "in both tabs");
+
+  browser.store({ ...SESSION, timestamp: browser.now - 31 * MINUTE });
+  const third = browser.tab();
+  listen(third.chat);
+  third.chat.load();
+  assert.deepEqual(heard, [
+    ["session:expired", { sessionId: SESSION.session_id, conversationId: undefined, outcome: "expired" }],
+  ]);
+});
+
+test("a text that the page sends begins a chat where there is none, also after one that is over", async () => {
+  const tab = browser.tab();
+  const sendsInNewChat = async (text, session) => {
+    browser.answers.start = () => ({ ...session, status: "queued", policy: POLICY });
+    assert.equal(tab.chat.send(text), true);
+    await settled();
+    tab.connection.ready({ resume: "new" });
+    assert.deepEqual(
+      tab.connection.framesOf("chat.message.send").map(({ body }) => body),
+      [text],
+    );
+    assert.equal(tab.chat.ids.sessionId, session.session_id);
+  };
+  await sendsInNewChat("first", SESSION);
+  const [{ client_message_id }] = tab.connection.framesOf("chat.message.send");
+  tab.connection.say("chat.message.ack", { message: message(1, { client_message_id, body: "first" }) });
+  tab.connection.say("chat.session.ended", { status: "ended", reason: "agent" });
+  assert.equal(tab.chat.phase, "over");
+  await sendsInNewChat("second", OTHER);
+});
+
+test("who the visitor is is told with each connection, and when the site says so", async () => {
+  const visitor = { name: "Vera", email: "vera@shop.test" };
   const tab = await startedTab();
-  const type = () => tab.connection.say("chat.typing", { sender_type: "agent", is_typing: true });
-  type();
-  assert.equal(tab.chat.talk.agentTyping, true);
-  tab.connection.say("chat.message.new", { message: message(1) });
-  assert.equal(tab.chat.talk.agentTyping, false);
-  type();
-  mock.timers.tick(6000);
-  assert.equal(tab.chat.talk.agentTyping, false);
+  assert.deepEqual(tab.connection.framesOf("chat.identify"), [], "the site has not said");
+  const next = browser.tab({ visitor });
+  next.chat.load();
+  await settled();
+  next.connection.ready();
+  assert.deepEqual(next.connection.framesOf("chat.identify"), [visitor]);
+  next.chat.identify();
+  assert.deepEqual(next.connection.framesOf("chat.identify"), [visitor, visitor]);
+});
+
+test("with persistMessages off the chat is stored without what was said", async () => {
+  const tab = browser.tab({ persistMessages: false });
+  tab.chat.open();
+  await settled();
+  tab.connection.ready({ resume: "new", messages: [message(1)] });
+  tab.chat.send("mine");
+  assert.deepEqual([browser.stored.session_id, browser.stored.messages], [SESSION.session_id, []]);
+  assert.equal(browser.stored.outbox.length, 1, "what is unsent is kept all the same");
+});
+
+test("a page that empties the storage does not lose the chat", async () => {
+  const tab = await startedTab();
+  browser.items.clear();
+  tab.chat.keep();
+  assert.equal(browser.stored.session_id, SESSION.session_id);
+  await tab.chat.end();
+  tab.chat.keep();
+  assert.equal(browser.stored, null, "one that is over stays forgotten");
 });
 
 test("ending clears storage here and ends it in every tab; then the next opening is a new chat", async () => {

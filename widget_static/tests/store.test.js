@@ -83,8 +83,8 @@ test("a queued text is in the outbox until it is acknowledged, and then once amo
   assert.notEqual(first.client_message_id, second.client_message_id);
 
   const committed = message(1, { client_message_id: first.client_message_id, body: "one" });
-  assert.equal(store.acknowledge(committed), true);
-  assert.equal(store.acknowledge(committed), false, "a repeated acknowledgement");
+  assert.equal(store.add(committed), true);
+  assert.equal(store.add(committed), false, "a repeated acknowledgement");
   assert.deepEqual(store.outbox, [second]);
   assert.deepEqual(store.messages, [committed]);
 });
@@ -99,7 +99,7 @@ test("the broadcast of one's own message settles it as the acknowledgement does"
 test("an acknowledgement that arrives before earlier messages leaves the outbox and opens a hole", () => {
   const store = new MessageStore();
   const { client_message_id } = store.queue("hello");
-  store.acknowledge(message(3, { client_message_id }));
+  store.add(message(3, { client_message_id }));
   assert.deepEqual(store.outbox, []);
   assert.equal(store.hole, 0);
 });
@@ -131,7 +131,7 @@ test("a failed text says why, keeps its place and its id, and can be tried again
 test("a failure that comes after the acknowledgement changes nothing", () => {
   const store = new MessageStore();
   const { client_message_id } = store.queue("one");
-  store.acknowledge(message(1, { client_message_id }));
+  store.add(message(1, { client_message_id }));
   assert.equal(store.fail(client_message_id, { code: "busy" }), null);
   assert.equal(store.retry(client_message_id), null);
   assert.deepEqual(store.outbox, []);

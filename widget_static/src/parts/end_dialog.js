@@ -1,0 +1,67 @@
+import css from "./end_dialog.css";
+
+export const styles = css;
+
+export const texts = {
+  endQuestion: "End this chat?",
+  endExplained: "The conversation will be closed. You can start a new one at any time.",
+  keepChatting: "Keep chatting",
+  ending: "Ending…",
+  endFailed: "The chat could not be ended. Please check your connection and try again.",
+};
+
+/**
+ * Asks whether the chat shall end. `onEnd()` ends it and rejects when that failed: the dialog then says so.
+ * `onClose()` when the visitor would rather keep chatting. Returns {node, focus()}.
+ */
+export function create({ element, texts }, { onEnd, onClose }) {
+  let isEnding = false;
+
+  const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const keep = element(
+    "button",
+    { type: "button", class: "button", onclick: onClose },
+    texts.get("keepChatting"),
+  );
+  const end = element(
+    "button",
+    { type: "button", class: "button danger", onclick: confirm },
+    texts.get("endChat"),
+  );
+  const dialog = element(
+    "div",
+    {
+      class: "dialog",
+      role: "alertdialog",
+      "aria-modal": "true",
+      "aria-labelledby": "question",
+      "aria-describedby": "explained",
+    },
+    element("h2", { id: "question" }, texts.get("endQuestion")),
+    element("p", { id: "explained" }, texts.get("endExplained")),
+    problem,
+    element("div", { class: "choices" }, keep, end),
+  );
+
+  async function confirm() {
+    if (isEnding) return;
+    setEnding(true);
+    problem.hidden = true;
+    try {
+      await onEnd();
+    } catch {
+      setEnding(false);
+      problem.textContent = texts.get("endFailed");
+      problem.hidden = false;
+    }
+  }
+
+  // Not by disabling the button that was pressed: it would drop the focus.
+  function setEnding(value) {
+    isEnding = value;
+    keep.disabled = value;
+    end.textContent = texts.get(value ? "ending" : "endChat");
+  }
+
+  return { node: element("div", { class: "veil" }, dialog), focus: () => keep.focus() };
+}
