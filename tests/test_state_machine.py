@@ -261,6 +261,14 @@ class Center(RuleBasedStateMachine):
             if chat.status == "active" and chat.waiting is not None and not self.is_there(chat.agent):
                 chat.status, chat.agent, chat.active_at = "queued", None, self.now
 
+    @rule(which=CHATS, seconds=st.sampled_from([310, 1870]), text=TEXTS, writes=st.booleans())
+    def comes_back_before_any_sweep(self, which, seconds, text, writes):
+        self.pass_time(seconds)
+        if writes:
+            self.visitor_writes(which, text, repeat=False)
+        else:
+            self.restore(which, is_page_load=True)
+
     @rule(seconds=TIMES)
     def time_passes(self, seconds):
         self.pass_time(seconds)
