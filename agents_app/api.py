@@ -11,12 +11,12 @@ from rest_framework.views import APIView
 from agents_app import selectors
 from agents_app import services as agent_services
 from agents_app.selectors import HISTORY_PAGE, Rights
-from sessions_app import protocol, services
+from sessions_app import attachments, protocol, services
 from sessions_app import selectors as chats
-from sessions_app.api import StrictJSONParser, read_input, succeed
+from sessions_app.api import StrictJSONParser, UploadParser, read_input, require_upload, succeed
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import ChatSession, Status
-from sessions_app.serializers import AgentMessageInput, HistoryInput
+from sessions_app.serializers import AgentAttachmentInput, AgentMessageInput, HistoryInput
 from sessions_app.services import Post
 from sessions_app.writer import write_one
 
@@ -101,6 +101,17 @@ class MessagesView(AgentView):
         session = self.session(session_id)
         body = protocol.clean_text(data["body"], field="body")
         posted = write_one(Post(session.session_id, data["client_message_id"], body, self.rights.actor))
+        return succeed(posted.message, 201 if posted.is_new else 200)
+
+
+class AttachmentsView(AgentView):
+    parser_classes = (UploadParser,)
+
+    def post(self, request: Request, session_id: str) -> Response:
+        require_upload(request)
+        data = read_input(AgentAttachmentInput, request.data)
+        session = self.session(session_id)
+        posted = attachments.post_attachment(session, data["client_message_id"], data["file"], self.rights.actor)
         return succeed(posted.message, 201 if posted.is_new else 200)
 
 

@@ -60,7 +60,10 @@ class Consoles:
         rights = await _ask_for_rights({console.login for console in consoles})
         for console in consoles:
             if console in self._open:
-                await console.renew(rights.get(console.login))
+                try:
+                    await console.renew(rights.get(console.login))
+                except Exception:  # noqa: BLE001 - it must not hold up the consoles behind it
+                    logger.warning("a console was not renewed", exc_info=True)
 
 
 def _rights_of_open_consoles(logins: Iterable[str]) -> dict[str, Rights]:

@@ -26,23 +26,24 @@ TO_THE_CLIENT = {
     events.MESSAGE_NEW,
     events.SESSION_CHANGED,
     events.SESSION_PRESENCE,
+    events.SESSION_EXPIRING,
     events.TYPING,
     events.READ,
 }
 
 
 class AgentConsumer(FrameConsumer):
-    async def __call__(self, scope, receive, send) -> None:
-        self.login = origins.cookie(scope, settings.SESSION_COOKIE_NAME)
+    def __init__(self) -> None:
+        self.login = ""
         self.rights: Rights | None = None
         self.opened: ChatSession | None = None
         self.consoles = consoles.current()
-        await super().__call__(scope, receive, send)
 
     async def may_connect(self) -> bool:
         """Browsers send the login cookie with a socket that any page opens: only pages of ours may."""
         if not origins.is_own(origins.header(self.scope, b"origin"), origins.header(self.scope, b"host")):
             return False
+        self.login = origins.cookie(self.scope, settings.SESSION_COOKIE_NAME)
         self.rights = (await self.in_thread(selectors.rights_of_logins, [self.login])).get(self.login)
         return self.rights is not None
 

@@ -44,7 +44,9 @@ def rights_of_logins(logins: Iterable[str]) -> dict[str, Rights]:
     """Rights by login, the key of a session of Django's; without those that are over: logged out, expired, of an agent
     who is none any more or has another password since. Three queries, however many they are."""
     store = import_module(settings.SESSION_ENGINE).SessionStore()
-    rows = store.model.objects.filter(session_key__in=set(logins), expire_date__gt=Now())
+    # A cookie holds whatever its sender likes, NUL among it.
+    keys = {login for login in logins if login.isalnum()}
+    rows = store.model.objects.filter(session_key__in=keys, expire_date__gt=Now())
     data = {row.session_key: store.decode(row.session_data) for row in rows}
     agents = _agents().filter(user_id__in={one[SESSION_KEY] for one in data.values() if SESSION_KEY in one})
     by_user = {str(agent.user_id): agent for agent in agents}

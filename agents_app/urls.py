@@ -14,6 +14,7 @@ api_urlpatterns = [
     path("sessions", api.SessionsView.as_view()),
     path("sessions/<str:session_id>", api.SessionView.as_view()),
     path("sessions/<str:session_id>/messages", api.MessagesView.as_view()),
+    path("sessions/<str:session_id>/attachments", api.AttachmentsView.as_view()),
     path("sessions/<str:session_id>/assign", api.AssignView.as_view()),
     path("sessions/<str:session_id>/end", api.EndView.as_view()),
 ]

@@ -19,6 +19,11 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 240},
     },
+    "delete-orphaned-attachments": {
+        "task": "sessions_app.tasks.delete_orphaned_attachments",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
     "release-chats-of-absent-agents": {
         "task": "agents_app.tasks.release_chats_of_absent_agents",
         "schedule": 30.0,

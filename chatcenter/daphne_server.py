@@ -6,14 +6,16 @@
 - A client that sends faster than its frames are handled is read no further until they are, and one that does not
   read what it is sent is cut off; daphne would queue without end, both ways.
 - A request whose head does not come within seconds ends; Twisted would begin the time anew with every byte.
+- Of a body no more is kept than a request may have; Twisted would fill the disk with the rest.
 - As many may knock at once as the kernel lets; of more than Twisted's 50 it turns some away, which try again after
   seconds, or do not even notice.
 """
 
 import daphne.server  # first: it installs the reactor that the imports below rely on
 from daphne.cli import CommandLineInterface
-from daphne.http_protocol import HTTPFactory
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.web.http import HTTPChannel, Request
@@ -97,6 +99,13 @@ class ChatFactory(WebSocketFactory):
         super().setProtocolOptions(failByDrop=False, **options)
 
 
+class BoundedRequest(WebRequest):
+    """What comes after the limit is dropped as it comes: a browser that is still sending would not see an answer."""
+
+    def handleContentChunk(self, data: bytes) -> None:
+        super().handleContentChunk(data[: max(0, settings.CHAT_MAX_REQUEST_BYTES + 1 - self.content.tell())])
+
+
 class PromptChannel(HTTPChannel):
     """A head must be there within REQUEST_SECONDS; of a body, something must come as often."""
 
@@ -122,6 +131,11 @@ class PromptChannel(HTTPChannel):
 
 class ChatHTTPFactory(HTTPFactory):
     protocol = PromptChannel
+
+    def buildProtocol(self, address):
+        protocol = super().buildProtocol(address)
+        protocol.requestFactory = BoundedRequest
+        return protocol
 
 
 def with_backlog(a_reactor, description: str):

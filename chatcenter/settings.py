@@ -95,6 +95,9 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 
+# --- Files that people send: never served from here but by sessions_app/views.py -------------------
+MEDIA_ROOT = env.text("MEDIA_ROOT", str(embedded.DATA_DIR / "media"))
+
 # --- PostgreSQL -----------------------------------------------------------------------------------
 # A pool, because ASGI serves every request and frame on a thread of its own choosing: kept connections
 # (CONN_MAX_AGE) would pile up, and a new one for each costs ten times the query.
@@ -112,7 +115,7 @@ DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"]["OPTIONS"],
     "pool": {
         "min_size": env.number("DATABASE_POOL_MIN", 1),
-        "max_size": env.number("DATABASE_POOL_MAX", 20, minimum=1),
+        "max_size": env.number("DATABASE_POOL_MAX", 20, minimum=3),
         "timeout": env.number("DATABASE_POOL_TIMEOUT_SECONDS", 10, minimum=1),
         # The pool tries again after 1, 2, 4 … s: unless it gives up soon, and begins anew for whoever asks next, it
         # comes back from a long outage as late again as that has lasted.
@@ -166,9 +169,12 @@ CHAT_MAX_SOCKETS_PER_SESSION = env.number("CHAT_MAX_SOCKETS_PER_SESSION", 5, min
 CHAT_MAX_FRAME_BYTES = env.number("CHAT_MAX_FRAME_BYTES", 16 * 1024, minimum=1024)
 CHAT_MAX_MESSAGE_CHARS = env.number("CHAT_MAX_MESSAGE_CHARS", 4000, minimum=1)
 CHAT_MAX_BODY_BYTES = env.number("CHAT_MAX_BODY_BYTES", 64 * 1024, minimum=1024)
+CHAT_MAX_ATTACHMENT_BYTES = env.number("CHAT_MAX_ATTACHMENT_BYTES", 10 * 1024 * 1024)  # 0: none may be sent
+CHAT_UPLOAD_RATES = env.rates("CHAT_UPLOAD_RATES", "10/60s,60/3600s")  # attachments of a session
 CHAT_MAX_BAD_FRAMES = env.number("CHAT_MAX_BAD_FRAMES", 10, minimum=1)
 CHAT_HELLO_TIMEOUT_SECONDS = env.number("CHAT_HELLO_TIMEOUT_SECONDS", 5, minimum=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_MAX_BODY_BYTES
+CHAT_MAX_REQUEST_BYTES = CHAT_MAX_ATTACHMENT_BYTES + CHAT_MAX_BODY_BYTES  # an attachment, and the fields around it
 
 # Where sessions_app asks about agents (dotted module): the arrow between the two apps points the other way.
 CHAT_AGENT_DIRECTORY = "agents_app.selectors"

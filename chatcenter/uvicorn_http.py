@@ -33,9 +33,15 @@ class PromptProtocol(AutoHTTPProtocol):
 
     def _start_timer(self) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _give_up(self) -> None:
+        if self.flow.read_paused:  # nothing comes because we do not read
+            self._start_timer()
+        else:
+            self.transport.close()

@@ -1,12 +1,13 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.formats import localize
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 
 from sessions_app import services
 from sessions_app.errors import ChatError
-from sessions_app.models import ChatSession, Message, Party, SessionEvent, Tenant
+from sessions_app.models import Attachment, ChatSession, Message, Party, SessionEvent, Tenant
 from sessions_app.serializers import agent_name
 from sessions_app.services import Actor
 
@@ -36,7 +37,17 @@ class TenantAdmin(admin.ModelAdmin):
         (None, {"fields": ("name", "slug", "is_active", "allowed_origins")}),
         (
             "Widget",
-            {"fields": ("title", "subtitle", "welcome_message", "primary_color", "position", "locale")},
+            {
+                "fields": (
+                    "title",
+                    "subtitle",
+                    "welcome_message",
+                    "primary_color",
+                    "position",
+                    "locale",
+                    "prechat_form",
+                )
+            },
         ),
         (
             "Policy",
@@ -85,6 +96,28 @@ class SessionEventInline(admin.TabularInline):
         return False
 
 
+class AttachmentInline(admin.TabularInline):
+    model = Attachment
+    fields = ("seq", "link", "content_type", "size", "created_at")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
+        return super().get_queryset(request).filter(seq__isnull=False)
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    @admin.display(description="File")
+    def link(self, attachment: Attachment) -> str:
+        return format_html(
+            '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>',
+            reverse("attachment", args=[attachment.token]),
+            attachment.name,
+        )
+
+
 @admin.register(ChatSession)
 class ChatSessionAdmin(ReadOnlyAdmin):
     list_display = (
@@ -93,18 +126,19 @@ class ChatSessionAdmin(ReadOnlyAdmin):
         "status",
         "closed_reason",
         "stage",
+        "rating_score",
         "assigned_to",
         "customer_name",
         "last_seq",
         "created_at",
         "last_activity_at",
     )
-    list_filter = ("tenant", "status", "closed_reason", "stage", "created_at")
+    list_filter = ("tenant", "status", "closed_reason", "stage", "rating_score", "created_at")
     list_select_related = ("tenant", "assigned_to")
     search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
     search_help_text = "Conversation id, session id, name or e-mail"
     show_full_result_count = False
-    inlines = (SessionEventInline,)
+    inlines = (AttachmentInline, SessionEventInline)
     actions = ("end_sessions",)
     fieldsets = (
         (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to")}),
@@ -124,6 +158,7 @@ class ChatSessionAdmin(ReadOnlyAdmin):
             },
         ),
         ("Why it was closed", {"fields": ("closed_reason", "stage")}),
+        ("What the visitor thought of it", {"fields": ("rating_score", "rating_comment", "rated_at")}),
         ("Came after", {"fields": ("previous_session_id", "previous_outcome")}),
         ("Transcript", {"fields": ("transcript",)}),
     )

@@ -3,14 +3,15 @@
 import logging
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest
 from rest_framework import exceptions, serializers, status
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sessions_app import origins, protocol, selectors, services, throttles
+from sessions_app import attachments, origins, protocol, selectors, services, throttles
 from sessions_app.errors import (
     ChatError,
     Invalid,
@@ -22,13 +23,16 @@ from sessions_app.errors import (
 )
 from sessions_app.models import ChatSession, Tenant
 from sessions_app.serializers import (
+    AttachmentInput,
     HistoryInput,
     MessageInput,
+    RatingInput,
     SessionInput,
     StartInput,
     config_payload,
     owner_status_payload,
     policy_payload,
+    rating_payload,
     status_payload,
     timestamp,
 )
@@ -48,6 +52,29 @@ class StrictJSONParser(BaseParser):
         if len(data) > settings.CHAT_MAX_BODY_BYTES:
             raise TooLarge
         return protocol.parse_document(data)
+
+
+class UploadParser(MultiPartParser):
+    """One file and a few fields; no more of it is read than may be sent."""
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        request = parser_context["request"]
+        request.upload_handlers.insert(0, attachments.QuotaHandler(request._request))
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RequestDataTooBig as error:
+            raise TooLarge from error
+        except SuspiciousOperation as error:
+            raise Invalid from error
+
+
+def require_upload(request: Request) -> None:
+    """Refuses by its head what is too large, and everything where attachments are switched off."""
+    if not settings.CHAT_MAX_ATTACHMENT_BYTES:
+        raise Invalid("Files cannot be sent here.")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > settings.CHAT_MAX_REQUEST_BYTES:
+        raise TooLarge
 
 
 def succeed(data: dict[str, object], status_code: int = status.HTTP_200_OK) -> Response:
@@ -202,6 +229,25 @@ class MessageView(PublicView):
         session, data = self.posted_session(MessageInput)
         body = protocol.clean_text(data["message"])
         posted = write_one(Post(session.session_id, data["client_message_id"], body, VISITOR))
+        return succeed(posted.message, status.HTTP_201_CREATED if posted.is_new else status.HTTP_200_OK)
+
+
+class RatingView(PublicView):
+    def post(self, request: Request) -> Response:
+        session, data = self.posted_session(RatingInput)
+        session, is_new = services.rate_session(
+            session.session_id, score=data["score"], comment=data.get("comment") or ""
+        )
+        return succeed(rating_payload(session), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class AttachmentView(PublicView):
+    parser_classes = (UploadParser,)
+
+    def post(self, request: Request) -> Response:
+        require_upload(request)
+        session, data = self.posted_session(AttachmentInput)
+        posted = attachments.post_attachment(session, data["client_message_id"], data["file"], VISITOR)
         return succeed(posted.message, status.HTTP_201_CREATED if posted.is_new else status.HTTP_200_OK)
 
 

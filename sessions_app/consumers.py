@@ -1,9 +1,13 @@
 """The visitor's socket, /ws/public/{session_id}."""
 
 import asyncio
+import logging
+import sys
 from collections.abc import Coroutine
 from typing import NamedTuple
 from uuid import UUID
+
+from django.db import Error as DatabaseError
 
 from sessions_app import events, origins, protocol, selectors, services, throttles
 from sessions_app.errors import (
@@ -16,12 +20,14 @@ from sessions_app.errors import (
     TenantNotFound,
 )
 from sessions_app.hub import Frame
-from sessions_app.models import ChatSession, Party
+from sessions_app.models import Party
 from sessions_app.occupancy import TTL_SECONDS, ledgers
 from sessions_app.presence import Beat, boards
 from sessions_app.serializers import policy_payload, timestamp
 from sessions_app.services import VISITOR, Post
 from sessions_app.sockets import FrameConsumer
+
+logger = logging.getLogger(__name__)
 
 SNAPSHOT_LIMIT = 100
 PAGE_SECONDS = 2.0
@@ -31,6 +37,7 @@ TO_THE_CLIENT = {
     events.SESSION_ASSIGNED,
     events.SESSION_UNASSIGNED,
     events.SESSION_QUEUE,
+    events.SESSION_EXPIRING,
     events.SESSION_REOPENED,
     events.TYPING,
     events.READ,
@@ -50,21 +57,21 @@ class _Ready(NamedTuple):
 
 
 class VisitorConsumer(FrameConsumer):
-    async def __call__(self, scope, receive, send) -> None:
+    def __init__(self) -> None:
         self.session_id: UUID | None = None
         self.name = ""
         self.address: str | None = None
         self.board = boards.current()
         self.ledger = ledgers.current()
-        self._tasks: set[asyncio.Task] = set()
+        self._tasks: frozenset[asyncio.Task] = frozenset()
         self._page: protocol.Page | None = None
         self._is_moving = False
-        await super().__call__(scope, receive, send)
 
     async def accepted(self) -> None:
         peer = self.scope.get("client")
         forwarded_for = ",".join(origins.headers(self.scope, b"x-forwarded-for"))
-        self.address = throttles.client_address(peer and peer[0], forwarded_for)
+        # Interned: most of many sockets may come from one proxy.
+        self.address = sys.intern(throttles.client_address(peer and peer[0], forwarded_for))
         if not await self.ledger.admit(self.address):
             self.address = None
             # By then a process that was killed counts no more.
@@ -92,8 +99,11 @@ class VisitorConsumer(FrameConsumer):
     def _start(self, work: Coroutine) -> None:
         """Runs beside the frames, until it is done or the socket is gone."""
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks |= {task}
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task) -> None:
+        self._tasks -= {task}
 
     async def _end_if_over(self, text: str) -> None:
         """A sweep's bell may ring so late that the visitor is back already: the row decides."""
@@ -111,12 +121,19 @@ class VisitorConsumer(FrameConsumer):
             self._refuse(error)
 
     async def _admit(self, command: protocol.Hello) -> None:
-        session = await self.in_thread(self._identify, command.session_key)
-        self.session_id = session.session_id
-        group = events.visitor_group(self.session_id)
+        session_id = selectors.parse_session_id(self.scope["url_route"]["kwargs"]["session_id"])
+        group = events.visitor_group(session_id)
+        # Subscribed first, the snapshot after it. What is heard before the key is proven is held, and forgotten unless
+        # it is.
         self.hold_events()
         await self.hub.join(self, group)
-        ready = await self.in_thread(self._open, command)
+        try:
+            ready = await self.in_thread(self._open, session_id, command)
+        except BaseException:
+            self.hub.leave(self, group)
+            self.forget_events()
+            raise
+        self.session_id = session_id
         self.is_admitted = True
         self.name = ready.name
         self.board.enter(self.session_id, self, is_visible=command.visible)
@@ -131,21 +148,17 @@ class VisitorConsumer(FrameConsumer):
         if type(error) in CLOSE_CODES:
             self.close(CLOSE_CODES[type(error)])
 
-    def _identify(self, key: str) -> ChatSession:
-        session_id = selectors.parse_session_id(self.scope["url_route"]["kwargs"]["session_id"])
-        session = selectors.session_for_key(session_id, key)
-        origins.require_allowed(session.tenant.allowed_origins, self._origin)
-        return session
-
     @property
     def _origin(self) -> str:
         return origins.header(self.scope, b"origin")
 
-    def _open(self, command: protocol.Hello) -> _Ready:
-        """Restores the session and reads the snapshot. After the subscription: what commits from here on arrives
-        as an event, what committed before is in the snapshot."""
-        session, is_reopened = services.restore_session(
-            self.session_id,
+    def _open(self, session_id: UUID, command: protocol.Hello) -> _Ready:
+        """Checks key and origin, restores the session and reads the snapshot. After the subscription: what commits from
+        here on arrives as an event, what committed before is in the snapshot."""
+        allowed_origins = selectors.origins_for_key(session_id, command.session_key)
+        origins.require_allowed(allowed_origins, self._origin)
+        session, is_reopened, now = services.restore_session(
+            session_id,
             is_page_load=command.restored,
             page_url=command.page.url,
             page_title=command.page.title,
@@ -163,31 +176,27 @@ class VisitorConsumer(FrameConsumer):
             "session": selectors.visitor_view(session),
             **page,
             "resume": resume,
-            "server_time": timestamp(selectors.database_now()),
+            "server_time": timestamp(now),
             "policy": policy_payload(session.tenant),
         }
         return _Ready(session.customer_name or "Visitor", payload)
 
     async def ping(self, command: protocol.Ping) -> None:
-        # Not awaited: beats are answered by the second, and the next message must not wait for that.
-        answer = self.board.beat(self.session_id, self, is_visible=command.visible, is_active=command.active)
-        answer.add_done_callback(self._pong)
+        # Beats are answered by the second, and the next message must not wait for that.
+        self.board.beat(self.session_id, self, is_visible=command.visible, is_active=command.active)
 
-    def _pong(self, answer: asyncio.Future[Beat]) -> None:
-        if answer.cancelled():
+    def beaten(self, answer: Beat | ChatError) -> None:
+        if isinstance(answer, ChatError):
+            self._refuse(answer)
             return
-        error = answer.exception()
-        if isinstance(error, ChatError):
-            self._refuse(error)
-            return
-        beat = answer.result()
         try:
             # The tenant may have taken this website off its list while the socket was open.
-            origins.require_allowed(beat.allowed_origins, self._origin)
+            origins.require_allowed(answer.allowed_origins, self._origin)
         except OriginNotAllowed as refusal:
             self._refuse(refusal)
         else:
-            self.send_frame("pong", {"last_seq": beat.last_seq, "status": beat.status, "server_time": beat.server_time})
+            pong = {"last_seq": answer.last_seq, "status": answer.status, "server_time": answer.server_time}
+            self.send_frame("pong", pong)
 
     async def send_message(self, command: protocol.SendMessage) -> None:
         post = Post(self.session_id, command.client_message_id, protocol.clean_text(command.body), VISITOR)
@@ -227,7 +236,11 @@ class VisitorConsumer(FrameConsumer):
         try:
             while (page := self._page) is not None:
                 self._page = None
-                await self.in_thread(services.record_page, self.session_id, url=page.url, title=page.title)
+                try:
+                    await self.in_thread(services.record_page, self.session_id, url=page.url, title=page.title)
+                except DatabaseError:
+                    logger.exception("a page was not stored, trying again")
+                    self._page = self._page or page
                 await asyncio.sleep(PAGE_SECONDS)
         except SessionOver as error:
             self._refuse(error)

@@ -17,6 +17,7 @@ MESSAGE_NEW = "chat.message.new"
 SESSION_ASSIGNED = "chat.session.assigned"
 SESSION_UNASSIGNED = "chat.session.unassigned"
 SESSION_QUEUE = "chat.session.queue"
+SESSION_EXPIRING = "chat.session.expiring"
 SESSION_ENDED = "chat.session.ended"
 SESSION_REOPENED = "chat.session.reopened"
 TYPING = "chat.typing"
@@ -32,12 +33,12 @@ RIGHTS_CHANGED = "rights.changed"
 @dataclass(frozen=True, slots=True)
 class Event:
     """``payload`` goes to every socket that has joined one of ``groups``, as the frame {type, payload}; not to the one
-    that is being acknowledged ``message_id``."""
+    that is being acknowledged ``message_key``."""
 
     groups: tuple[str, ...]
     type: str
     payload: dict[str, object]
-    message_id: str = ""
+    message_key: str = ""
 
 
 def visitor_group(session_id: UUID | str) -> str:
@@ -78,7 +79,13 @@ def message_new(session: ChatSession, message: Message, *, also: tuple[str, ...]
     """``also``: groups that hear of it besides those that follow the conversation now."""
     groups = tuple(dict.fromkeys((visitor_group(session.session_id), *console_groups(session), *also)))
     payload = {"message": message_payload(message, session.session_id)}
-    return Event(groups, MESSAGE_NEW, payload, str(message.client_message_id or ""))
+    key = message_key(session.session_id, message.client_message_id) if message.client_message_id else ""
+    return Event(groups, MESSAGE_NEW, payload, key)
+
+
+def message_key(session_id: UUID, client_message_id: UUID) -> str:
+    """What its sender knows a message by."""
+    return f"{session_id}/{client_message_id}"
 
 
 def session_changed(session: ChatSession, last_message: Message | None, now: datetime) -> Event:
@@ -101,6 +108,13 @@ def status_changed(session: ChatSession, *, is_reopened: bool = False) -> Event:
 
 def queue_position(session_id: UUID, position: int) -> Event:
     return Event((visitor_group(session_id),), SESSION_QUEUE, {"position": position})
+
+
+def expiring(session: ChatSession, at: datetime, now: datetime) -> Event:
+    """The idle rule takes it at ``at``; also when that has just been put off, for those who count the seconds."""
+    groups = (visitor_group(session.session_id), *console_groups(session))
+    payload = {"session_id": str(session.session_id), "at": timestamp(at), "server_time": timestamp(now)}
+    return Event(groups, SESSION_EXPIRING, payload)
 
 
 def presence_changed(session: ChatSession, presence: Presence) -> Event:
@@ -140,7 +154,7 @@ def publish(events: Iterable[Event]) -> None:
     """Rings the doorbells, in this order. From any thread and any process; never raises, and where the process has
     sockets never waits for Redis."""
     frames = [
-        hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload}), event.message_id)
+        hub.Frame(event.groups, event.type, encode({"type": event.type, "payload": event.payload}), event.message_key)
         for event in events
     ]
     if frames:

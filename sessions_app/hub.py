@@ -9,7 +9,7 @@ most of which come back to their sender: docs/adr/0004.) A Redis that fails cost
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 from uuid import uuid4
@@ -31,13 +31,13 @@ REPAIR_SECONDS = 1.0
 
 
 class Frame(NamedTuple):
-    """One event on its way: ``text`` is the finished JSON frame, ``name`` its type. ``message_id`` is the
-    client_message_id of the message that it tells of."""
+    """One event on its way: ``text`` is the finished JSON frame, ``name`` its type; ``message_key`` says which message
+    it tells of, if it has been posted (events.message_key)."""
 
     groups: tuple[str, ...]
     name: str
     text: str
-    message_id: str = ""
+    message_key: str = ""
 
 
 class Socket(Protocol):
@@ -55,20 +55,21 @@ class Hub:
         self._layer = get_channel_layer()
         self._listener: asyncio.Task | None = None
         self._is_listening = asyncio.Event()
-        # Values are used as ordered sets: the oldest socket of a group comes first.
-        self._members: defaultdict[str, dict[Socket, None]] = defaultdict(dict)
+        # The oldest first. Tuples: nearly all have one member, and who is told may leave meanwhile.
+        self._members: dict[str, tuple[Socket, ...]] = {}
         self._outbox: deque[Frame] = deque()
         self._sender: asyncio.Task | None = None
 
-    def members(self, group: str) -> list[Socket]:
+    def members(self, group: str) -> tuple[Socket, ...]:
         """This process's sockets in ``group``, the oldest first."""
-        return list(self._members.get(group, ()))
+        return self._members.get(group, ())
 
     async def join(self, socket: Socket, *groups: str) -> None:
         """From the return on, ``socket`` gets the groups' events: local ones always, those of other processes as
         long as Redis answers. Subscribing is repeated in the background until it does."""
         for group in groups:
-            self._members[group][socket] = None
+            if socket not in self.members(group):
+                self._members[group] = (*self.members(group), socket)
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
         if not self._is_listening.is_set():
@@ -77,11 +78,11 @@ class Hub:
                 await asyncio.wait_for(self._is_listening.wait(), SEND_TIMEOUT_SECONDS)
 
     def leave(self, socket: Socket, group: str) -> None:
-        members = self._members.get(group)
-        if members is not None:
-            members.pop(socket, None)
-            if not members:
-                del self._members[group]
+        others = tuple(member for member in self.members(group) if member is not socket)
+        if others:
+            self._members[group] = others
+        else:
+            self._members.pop(group, None)
 
     def publish(self, frames: Sequence[Frame]) -> None:
         """On the hub's own loop."""
@@ -96,10 +97,10 @@ class Hub:
                 socket.deliver(frame)
 
     def _listeners(self, groups: tuple[str, ...]) -> Collection[Socket]:
-        """Each once. A copy: a delivery may make a socket leave."""
-        found = [members for group in groups if (members := self._members.get(group))]
+        """Each once."""
+        found = [members for group in groups if (members := self.members(group))]
         if len(found) == 1:
-            return list(found[0])
+            return found[0]
         return {socket: None for members in found for socket in members}
 
     async def _send(self) -> None:

@@ -49,12 +49,10 @@ _going_on: set[asyncio.Task[None]] = set()
 def _go_on(work: Coroutine[Any, None, None], awaited: object) -> Generator[object, object, None]:
     while True:
         try:
-            result = yield awaited
-            awaited = work.send(result)
+            result, step = (yield awaited), work.send
+        except BaseException as error:  # noqa: BLE001 - a cancellation, above all, is for the coroutine to handle
+            result, step = error, work.throw
+        try:
+            awaited = step(result)
         except StopIteration:
             return
-        except BaseException as error:  # noqa: BLE001 - a cancellation, above all, is for the coroutine to handle
-            try:
-                awaited = work.throw(error)
-            except StopIteration:
-                return

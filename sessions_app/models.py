@@ -5,6 +5,7 @@ Rows that have rules are written by services.py alone. Times end in ``_at`` and 
 
 import re
 from datetime import datetime, timedelta
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,9 +13,11 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 
 
 class Status(models.TextChoices):
@@ -74,6 +77,12 @@ class Presence(models.TextChoices):
     GONE = "gone"
 
 
+# An idle chat is announced to be closed from here on: two minutes, and what passes between two looks at a quiet socket.
+EXPIRY_WARNING = timedelta(seconds=120 + 45)
+
+LOWEST_SCORE, HIGHEST_SCORE = 1, 5
+MAX_RATING_COMMENT = 1000
+
 # A hidden tab's timers fire once a minute; two missed beats and the network's jitter fit in before we say "gone".
 PRESENCE_TTL = timedelta(seconds=150)
 
@@ -98,6 +107,11 @@ class Tenant(models.Model):
         RIGHT = "bottom-right"
         LEFT = "bottom-left"
 
+    class PrechatForm(models.TextChoices):
+        OFF = "off"
+        OPTIONAL = "optional", "optional: the visitor may skip it"
+        REQUIRED = "required"
+
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True, help_text="Off: its widgets stop, its agents see nothing of it.")
@@ -119,6 +133,13 @@ class Tenant(models.Model):
     )
     position = models.CharField(max_length=16, choices=Position, default=Position.RIGHT)
     locale = models.CharField(max_length=16, default="en")
+    prechat_form = models.CharField(
+        max_length=8,
+        choices=PrechatForm,
+        default=PrechatForm.OFF,
+        db_default=PrechatForm.OFF,
+        help_text="Asks visitors for name and e-mail before their first message. What they answer is not checked.",
+    )
 
     session_expiry_seconds = models.PositiveIntegerField(
         default=1800,
@@ -243,6 +264,10 @@ class ChatSession(models.Model):
     first_agent_message_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
+    rating_score = models.PositiveSmallIntegerField(null=True, blank=True)
+    rating_comment = models.CharField(max_length=MAX_RATING_COMMENT, blank=True, default="", db_default="")
+    rated_at = models.DateTimeField(null=True, blank=True)
+
     objects = ChatSessionQuerySet.as_manager()
 
     class Meta:
@@ -282,6 +307,11 @@ class ChatSession(models.Model):
                 ),
                 name="session_closed_is_explained",
             ),
+            models.CheckConstraint(
+                condition=Q(rating_score__isnull=True, rated_at__isnull=True, rating_comment="")
+                | Q(rating_score__range=(LOWEST_SCORE, HIGHEST_SCORE), rated_at__isnull=False),
+                name="session_rating_is_whole",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -311,6 +341,12 @@ class ChatSession(models.Model):
             deadlines.append((self.expires_at, Reason.IDLE))
         deadline, reason = min(deadlines, key=lambda item: item[0])
         return reason if deadline <= now else None
+
+    def is_expiring(self, now: datetime) -> bool:
+        """Whether the idle rule will take it soon; its twin in SQL is in presence.py."""
+        warning = min(EXPIRY_WARNING, self.tenant.session_expiry / 2)
+        is_ruled = self.status == Status.QUEUED or (self.is_open and self.tenant.idle_rule_for_active)
+        return is_ruled and now >= self.expires_at - warning
 
     def is_restorable(self, now: datetime) -> bool:
         """Whether a visitor who comes back at ``now`` with the key has this chat back."""
@@ -356,8 +392,14 @@ class Message(models.Model):
     )
     sender_name = models.CharField(max_length=200, blank=True)
     message_type = models.CharField(max_length=8, choices=Type, default=Type.TEXT)
+    # Of a system message: the transition that it tells of, for those who say it in another language.
+    event = models.JSONField(null=True, blank=True)
     body = models.TextField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    # No column: an Attachment names its message, so that messages without one cost nothing more. Set by whoever
+    # reads messages of type "file" (selectors.with_attachments).
+    attachment: "Attachment | None" = None
 
     class Meta:
         ordering = ["session", "seq"]
@@ -378,6 +420,47 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id}#{self.seq}"
+
+
+def attachment_path(attachment: "Attachment", name: str) -> str:
+    """Where it lies in the storage."""
+    # Nothing of the sender's name: it is no path of ours.
+    secret = token_urlsafe(24)
+    return f"attachments/{secret[:2].lower()}/{secret}"
+
+
+class Attachment(models.Model):
+    """A file that somebody has sent. Whoever knows ``token`` may have it; who deletes the row deletes its files."""
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="attachments", db_index=False)
+    # The place of its message; null until that is stored, and for ever where it was refused.
+    seq = models.PositiveIntegerField(null=True, editable=False)
+    token = models.CharField(max_length=43, unique=True, default=token_urlsafe, editable=False)
+    name = models.CharField(max_length=100)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    file = models.FileField(upload_to=attachment_path, max_length=200)
+    thumbnail = models.FileField(upload_to=attachment_path, max_length=200, blank=True)
+    thumbnail_width = models.PositiveIntegerField(null=True)
+    thumbnail_height = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["session", "seq"]
+        indexes = [models.Index(fields=["created_at"], condition=Q(seq__isnull=True), name="attachment_orphans")]
+        constraints = [models.UniqueConstraint(fields=["session", "seq"], name="attachment_seq_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@receiver(post_delete, sender=Attachment)
+def _delete_files(instance: Attachment, **kwargs: object) -> None:
+    # After the commit: a deletion that is taken back must not cost the files.
+    for file in (instance.file, instance.thumbnail):
+        if file:
+            transaction.on_commit(lambda file=file: file.storage.delete(file.name), robust=True)
 
 
 class SessionEvent(models.Model):

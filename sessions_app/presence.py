@@ -9,7 +9,7 @@ not flicker, closing one of two tabs is not leaving, and a real leaving is seen 
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -20,7 +20,7 @@ from sessions_app.dbthread import DatabaseThread
 from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
-from sessions_app.models import PRESENCE_TTL, ChatSession, Presence, Tenant
+from sessions_app.models import EXPIRY_WARNING, PRESENCE_TTL, ChatSession, Presence, Tenant
 from sessions_app.serializers import timestamp
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,11 @@ WITH beat AS (
   SELECT * FROM unnest(%s::uuid[], %s::boolean[], %s::boolean[]) AS b(session_id, visible, active)
 ), before AS (
   SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active,
-    tenant.allowed_origins
+    tenant.allowed_origins,
+    CASE WHEN (session.status = 'queued' OR tenant.idle_rule_for_active)
+        AND session.last_activity_at <= statement_timestamp()
+          - GREATEST(tenant.session_expiry_seconds - %s, tenant.session_expiry_seconds / 2.0) * interval '1 second'
+      THEN tenant.session_expiry_seconds * interval '1 second' END AS expires_in
   FROM {_SESSIONS} AS session
   JOIN beat USING (session_id)
   JOIN {Tenant._meta.db_table} AS tenant ON tenant.id = session.tenant_id
@@ -74,7 +78,7 @@ SET last_seen_at = GREATEST(session.last_seen_at, statement_timestamp()),
 FROM before
 WHERE session.id = before.id
 RETURNING session.session_id, session.tenant_id, session.assigned_to_id, session.status, session.last_seen_at,
-  session.last_seq, before.allowed_origins,
+  session.last_seq, before.allowed_origins, session.last_activity_at + before.expires_in,
   before.is_visible <> before.visible OR before.left_at IS NOT NULL
     OR before.last_seen_at < statement_timestamp() - %s * interval '1 second'
 """
@@ -97,21 +101,24 @@ def stamp(beats: dict[UUID, tuple[bool, bool]]) -> tuple[dict[UUID, Beat | ChatE
 
     One statement, however many they are. Returns the answers, and the sessions that could not be stamped because
     somebody holds their rows. A session that is over, or whose time is over, gets what it has come to. Agents are
-    told whose presence changed.
+    told whose presence changed, and both sides which chat the idle rule takes soon, or would have without this beat.
     """
     visible = [is_visible for is_visible, _ in beats.values()]
     active = [is_active for _, is_active in beats.values()]
     with connection.cursor() as cursor:
-        cursor.execute(_STAMP, [list(beats), visible, active, PRESENCE_TTL.total_seconds()])
+        parameters = [list(beats), visible, active, EXPIRY_WARNING.total_seconds(), PRESENCE_TTL.total_seconds()]
+        cursor.execute(_STAMP, parameters)
         rows = cursor.fetchall()
     answers: dict[UUID, Beat | ChatError] = {}
-    changed = []
-    for *row, last_seq, allowed_origins, has_changed in rows:
+    news = []
+    for *row, last_seq, allowed_origins, expires_at, has_changed in rows:
         session_id, _, _, status, now = row
         answers[session_id] = Beat(last_seq, status, timestamp(now), allowed_origins)
         if has_changed:
-            changed.append(_presence_changed(row, Presence.ONLINE if beats[session_id][0] else Presence.AWAY))
-    events.publish(changed)
+            news.append(_presence_changed(row, Presence.ONLINE if beats[session_id][0] else Presence.AWAY))
+        if expires_at is not None:
+            news.append(events.expiring(_stamped(row), expires_at, now))
+    events.publish(news)
     others, held = _states_of(beats.keys() - answers.keys())
     return answers | others, held
 
@@ -147,8 +154,18 @@ def mark_left(session_ids: Iterable[UUID]) -> None:
 
 
 def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
+    return events.presence_changed(_stamped(row), presence)
+
+
+def _stamped(row: Sequence) -> ChatSession:
+    """As much of the session as its events need."""
     columns = ("session_id", "tenant_id", "assigned_to_id", "status", "last_seen_at")
-    return events.presence_changed(ChatSession(**dict(zip(columns, row, strict=True))), presence)
+    return ChatSession(**dict(zip(columns, row, strict=True)))
+
+
+class BeatingSocket(Socket, Protocol):
+    def beaten(self, answer: Beat | ChatError) -> None:
+        """What has come of a beat."""
 
 
 class Board:
@@ -156,21 +173,21 @@ class Board:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets: dict[UUID, dict[Socket, bool]] = {}  # to whether its tab is visible
+        self._sockets: dict[UUID, dict[BeatingSocket, bool]] = {}  # to whether its tab is visible
         self._stamped_at: dict[UUID, float] = {}  # by the loop's clock
         self._beats: dict[UUID, bool] = {}  # to whether the page was used
-        self._waiting: dict[UUID, list[asyncio.Future[Beat]]] = {}
+        self._waiting: dict[UUID, list[BeatingSocket]] = {}
         self._left: set[UUID] = set()
         self._flusher: asyncio.Task | None = None
         self._thread = DatabaseThread("presence")
 
-    def enter(self, session_id: UUID, socket: Socket, *, is_visible: bool) -> None:
+    def enter(self, session_id: UUID, socket: BeatingSocket, *, is_visible: bool) -> None:
         """After a hello, which has stamped the session."""
         self._sockets.setdefault(session_id, {})[socket] = is_visible
         self._stamped_at[session_id] = self._loop.time()
         self._keep_flushing()
 
-    def leave(self, session_id: UUID, socket: Socket) -> None:
+    def leave(self, session_id: UUID, socket: BeatingSocket) -> None:
         sockets = self._sockets.get(session_id, {})
         if sockets.pop(socket, None) is None:
             return
@@ -181,14 +198,12 @@ class Board:
             del self._stamped_at[session_id]
             self._loop.call_later(LEAVE_GRACE_SECONDS, self._ask, session_id)
 
-    def beat(self, session_id: UUID, socket: Socket, *, is_visible: bool, is_active: bool) -> asyncio.Future[Beat]:
-        """Answered within about FLUSH_SECONDS, by a Beat or a ChatError."""
+    def beat(self, session_id: UUID, socket: BeatingSocket, *, is_visible: bool, is_active: bool) -> None:
+        """``socket`` is told what came of it within about FLUSH_SECONDS."""
         if session_id in self._sockets:
             self._sockets[session_id][socket] = is_visible
-        answer: asyncio.Future[Beat] = self._loop.create_future()
-        self._waiting.setdefault(session_id, []).append(answer)
+        self._waiting.setdefault(session_id, []).append(socket)
         self.see(session_id, is_active=is_active)
-        return answer
 
     def see(self, session_id: UUID, *, is_active: bool = False) -> None:
         """The visitor is there; nobody waits for an answer."""
@@ -236,21 +251,16 @@ class Board:
             if left:
                 await self._thread.run(mark_left, left)
         except DatabaseError:
-            # Unanswered beats are repeated by their clients; who left is found out by the stamps' age.
+            # They join the next flush; who left is found out by the stamps' age.
             logger.exception("%d heartbeats were not stamped", len(beats))
+            for session_id in beats.keys() - answers.keys():
+                self.see(session_id, is_active=beats[session_id][1])
         except Exception:  # noqa: BLE001 - a bug in one flush must not end the heartbeats of the process
             logger.exception("%d heartbeats failed", len(beats))
-        for session_id, futures in waiting.items():
-            for future in futures:
-                if not future.done():
-                    _resolve(future, answers.get(session_id) or Unavailable())
-
-
-def _resolve(future: asyncio.Future[Beat], answer: Beat | ChatError) -> None:
-    if isinstance(answer, ChatError):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+        for session_id, sockets in waiting.items():
+            answer = answers.get(session_id) or Unavailable()
+            for socket in sockets:
+                socket.beaten(answer)
 
 
 boards = PerLoop(Board)

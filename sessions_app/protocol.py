@@ -39,8 +39,9 @@ class ProtocolError(Invalid):
 
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
-Url = Annotated[str, Meta(max_length=2000)]
-Title = Annotated[str, Meta(max_length=300)]
+_NO_NUL = r"^[^\x00]*$"  # PostgreSQL stores none
+Url = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
+Title = Annotated[str, Meta(max_length=300, pattern=_NO_NUL)]
 
 
 class Page(Struct, frozen=True):
@@ -81,7 +82,7 @@ class Read(Struct, frozen=True):
 class Identify(Struct, frozen=True):
     """What is None stays as it is; an empty text takes it back."""
 
-    name: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    name: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] | None = None
     email: Annotated[str, Meta(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+)?$")] | None = None
 
 

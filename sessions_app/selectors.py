@@ -14,7 +14,7 @@ from django.db.models.functions import RowNumber
 
 from sessions_app import tokens
 from sessions_app.errors import SessionNotFound, TenantNotFound
-from sessions_app.models import ChatSession, Message, Status, Tenant
+from sessions_app.models import Attachment, ChatSession, Message, Status, Tenant
 from sessions_app.serializers import message_payload, summary_payload, visitor_session_payload
 
 # Positions are told to this many of a queue; nobody further back is helped by a number that high.
@@ -65,11 +65,25 @@ def session_for_key(session_id: UUID, key: str) -> ChatSession:
     Raises TenantNotFound when the tenant has been switched off.
     """
     session = session_by_id(session_id)
-    if not tokens.is_key(key, session.session_key_hash):
-        raise SessionNotFound
-    if not session.tenant.is_active:
-        raise TenantNotFound
+    _require_key(key, session.session_key_hash, session.tenant.is_active)
     return session
+
+
+def origins_for_key(session_id: UUID, key: str) -> list[str]:
+    """The websites on which the visitor who proves the key may have the session; raises what session_for_key() does.
+    For doors that load the session later, under its lock."""
+    needed = ("session_key_hash", "tenant__is_active", "tenant__allowed_origins")
+    for key_hash, is_active, allowed_origins in ChatSession.objects.filter(session_id=session_id).values_list(*needed):
+        _require_key(key, key_hash, is_active)
+        return allowed_origins
+    raise SessionNotFound
+
+
+def _require_key(key: str, key_hash: str, tenant_is_active: bool) -> None:
+    if not tokens.is_key(key, key_hash):
+        raise SessionNotFound
+    if not tenant_is_active:
+        raise TenantNotFound
 
 
 def queue_position(session: ChatSession) -> int | None:
@@ -106,7 +120,7 @@ def transcript(
     else:
         page = list(messages.filter(seq__gt=after or 0).order_by("seq")[: limit + 1])
     has_more = len(page) > limit
-    page = sorted(page[:limit], key=lambda message: message.seq)
+    page = with_attachments(sorted(page[:limit], key=lambda message: message.seq))
     last_seq = max(session.last_seq, page[-1].seq if page else 0)
     return {
         "messages": [message_payload(message, session.session_id) for message in page],
@@ -123,7 +137,18 @@ def last_messages(sessions: Iterable[ChatSession]) -> dict[int, Message]:
     """session pk -> its newest message."""
     pks = [session.pk for session in sessions]
     newest = Message.objects.filter(session__in=pks, seq=F("session__last_seq"))
-    return {message.session_id: message for message in newest}
+    return {message.session_id: message for message in with_attachments(list(newest))}
+
+
+def with_attachments(messages: list[Message]) -> list[Message]:
+    """The same messages, those of files with their Attachment; no query where there is none."""
+    files = {(message.session_id, message.seq): message for message in messages if message.message_type == "file"}
+    if files:
+        sessions, seqs = zip(*files, strict=True)
+        for attachment in Attachment.objects.filter(session__in=sessions, seq__in=seqs):
+            if (attachment.session_id, attachment.seq) in files:
+                files[attachment.session_id, attachment.seq].attachment = attachment
+    return messages
 
 
 def summaries(sessions: Iterable[ChatSession]) -> list[dict[str, object]]:

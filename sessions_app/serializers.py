@@ -4,14 +4,27 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.urls import reverse
 from rest_framework import serializers
 
-from sessions_app.models import ChatSession, Message, Tenant
+from sessions_app import filetypes
+from sessions_app.models import (
+    HIGHEST_SCORE,
+    LOWEST_SCORE,
+    MAX_RATING_COMMENT,
+    Attachment,
+    ChatSession,
+    Message,
+    Tenant,
+)
 from sessions_app.protocol import is_storable
 
 # A summary goes to every console of a tenant: it carries the beginning of a message, not 4000 characters of it.
 PREVIEW_CHARS = 160
+# Of Message.sender_name; first and last name of a user can be longer together.
+MAX_NAME_CHARS = 200
 
 
 def encode(value: object) -> str:
@@ -26,12 +39,12 @@ def timestamp(value: datetime | None) -> str | None:
 
 def agent_name(user: AbstractBaseUser | None) -> str | None:
     """The name under which visitors and colleagues know an agent."""
-    return None if user is None else user.get_full_name() or user.get_username()
+    return None if user is None else (user.get_full_name() or user.get_username())[:MAX_NAME_CHARS]
 
 
 def message_payload(message: Message, session_id: UUID) -> dict[str, object]:
     """The message object of the contract; ``session_id`` is passed because the row only has its session's pk."""
-    return {
+    payload = {
         "session_id": str(session_id),
         "seq": message.seq,
         "client_message_id": None if message.client_message_id is None else str(message.client_message_id),
@@ -41,6 +54,35 @@ def message_payload(message: Message, session_id: UUID) -> dict[str, object]:
         "body": message.body,
         "created_at": timestamp(message.created_at),
     }
+    if message.event is not None:
+        payload["event"] = message.event
+    if message.attachment is not None:
+        payload["attachment"] = attachment_payload(message.attachment)
+    return payload
+
+
+def attachment_payload(attachment: Attachment) -> dict[str, object]:
+    """Its URLs are paths of this server, which has many names."""
+    payload = {
+        "name": attachment.name,
+        "size": attachment.size,
+        "content_type": attachment.content_type,
+        "url": reverse("attachment", args=[attachment.token]),
+    }
+    if attachment.thumbnail:
+        payload["thumbnail"] = {
+            "url": reverse("thumbnail", args=[attachment.token]),
+            "width": attachment.thumbnail_width,
+            "height": attachment.thumbnail_height,
+        }
+    return payload
+
+
+def attachment_rules() -> dict[str, object] | None:
+    """What may be sent; None where nothing may."""
+    if not settings.CHAT_MAX_ATTACHMENT_BYTES:
+        return None
+    return {"max_bytes": settings.CHAT_MAX_ATTACHMENT_BYTES, "endings": list(filetypes.ENDINGS)}
 
 
 def policy_payload(tenant: Tenant) -> dict[str, int]:
@@ -61,6 +103,8 @@ def config_payload(tenant: Tenant, *, online: bool) -> dict[str, object]:
         "position": tenant.position,
         "locale": tenant.locale,
         "online": online,
+        "prechat": tenant.prechat_form,
+        "attachments": attachment_rules(),
         "policy": policy_payload(tenant),
     }
 
@@ -99,9 +143,21 @@ def visitor_session_payload(session: ChatSession, *, queue_position: int | None)
         "customer_email": session.customer_email,
         "queue_position": queue_position,
         "last_seq": session.last_seq,
+        "agent_read_seq": session.agent_read_seq,
         "expires_at": timestamp(session.expires_at) if session.is_open else None,
         "reason": session.closed_reason or None,
         "ended_by": session.ended_by,
+    }
+
+
+def rating_payload(session: ChatSession) -> dict[str, object] | None:
+    """What the visitor thought of it; None before that is known."""
+    if session.rating_score is None:
+        return None
+    return {
+        "score": session.rating_score,
+        "comment": session.rating_comment,
+        "rated_at": timestamp(session.rated_at),
     }
 
 
@@ -131,6 +187,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "reason": session.closed_reason or None,
         "stage": session.stage or None,
         "ended_by": session.ended_by,
+        "rating": rating_payload(session),
     }
 
 
@@ -197,7 +254,8 @@ class MetadataInput(serializers.Serializer):
 
 
 class PreviousInput(serializers.Serializer):
-    session_id = StrictUUIDField()
+    # A stored session that can no longer be read has no id to tell.
+    session_id = StrictUUIDField(required=False, allow_null=True)
     outcome = serializers.ChoiceField(choices=ChatSession.Outcome.choices)
 
 
@@ -220,6 +278,20 @@ class SessionInput(serializers.Serializer):
 class MessageInput(SessionInput):
     client_message_id = StrictUUIDField()
     message = StrictCharField(allow_blank=True, trim_whitespace=False)
+
+
+class RatingInput(SessionInput):
+    score = StrictIntegerField(min_value=LOWEST_SCORE, max_value=HIGHEST_SCORE)
+    comment = optional_text(MAX_RATING_COMMENT)
+
+
+class AgentAttachmentInput(serializers.Serializer):
+    client_message_id = StrictUUIDField()
+    file = serializers.FileField()
+
+
+class AttachmentInput(AgentAttachmentInput, SessionInput):
+    pass
 
 
 class AgentMessageInput(serializers.Serializer):

@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 
 from sessions_app import events, selectors, tokens
 from sessions_app.errors import ChatError, Conflict, Invalid, SessionNotFound, SessionOver, Taken, TenantNotFound
-from sessions_app.models import ChatSession, Party, Presence, Reason, SessionEvent, Status, Tenant
+from sessions_app.models import Attachment, ChatSession, Message, Party, Presence, Reason, SessionEvent, Status, Tenant
 from sessions_app.serializers import agent_name, message_payload
 from sessions_app.work import SYSTEM, Actor, Work, verb
 
@@ -25,12 +25,13 @@ SWEEP_BATCH = 500
 
 
 class Post(NamedTuple):
-    """One message to be stored. ``body`` has been through protocol.clean_text()."""
+    """One message to be stored. ``body`` has been through protocol.clean_text(); that of a file is its name."""
 
     session_id: UUID
     client_message_id: UUID
     body: str
     sender: Actor
+    attachment: Attachment | None = None
 
 
 class Posted(NamedTuple):
@@ -48,6 +49,7 @@ class Started(NamedTuple):
 class Restored(NamedTuple):
     session: ChatSession
     is_reopened: bool
+    at: datetime
 
 
 def start_session(
@@ -162,7 +164,7 @@ def _post(work: Work, session: ChatSession | None, post: Post) -> Posted:
             post.body,
             sender.type,
             sender.user_id,
-        ):
+        ) or not _has_same_file(repeated, post.attachment):
             raise Conflict
         return Posted(message_payload(repeated, session.session_id), is_new=False)
 
@@ -182,13 +184,28 @@ def _post(work: Work, session: ChatSession | None, post: Post) -> Posted:
         session.first_agent_message_at = session.first_agent_message_at or work.now
     session.last_activity_at = work.now
     message = work.say(session, sender, post.body, post.client_message_id)
+    if post.attachment is not None:
+        _attach(post.attachment, message)
     work.known[session.pk, post.client_message_id] = message
     if enters_queue:
         # Before the message: consoles learn of the chat that it belongs to.
         work.announce(events.session_changed(session, message, work.now))
         work.queue_changed(session)
-    work.announce(events.message_new(session, message))
-    return Posted(message_payload(message, session.session_id), is_new=True)
+    news = events.message_new(session, message)
+    work.announce(news)
+    return Posted(news.payload["message"], is_new=True)
+
+
+def _attach(attachment: Attachment, message: Message) -> None:
+    message.message_type = Message.Type.FILE
+    message.attachment = attachment
+    attachment.seq = message.seq
+    attachment.save(update_fields=["seq"])
+
+
+def _has_same_file(message: Message, attachment: Attachment | None) -> bool:
+    [message] = selectors.with_attachments([message])
+    return (message.attachment and message.attachment.sha256) == (attachment and attachment.sha256)
 
 
 def _require_turn(work: Work, session: ChatSession, agent: Actor) -> None:
@@ -220,10 +237,10 @@ def restore_session(
     _require_visit(work, session)
     _touch(work, session)
     if is_page_load or was_abandoned:
-        session.last_activity_at = work.now
+        _renew(work, session)
     if page_url:
         _show_page(work, session, page_url, page_title)
-    return Restored(session, was_abandoned)
+    return Restored(session, was_abandoned, work.now)
 
 
 def _require_visit(work: Work, session: ChatSession) -> None:
@@ -256,6 +273,14 @@ def _touch(work: Work, session: ChatSession) -> None:
     if was_gone:
         work.announce(events.presence_changed(session, Presence.ONLINE))
     work.change(session)
+
+
+def _renew(work: Work, session: ChatSession) -> None:
+    """The visitor uses the page: the time of the idle rule begins anew, and who counts its seconds hears of it."""
+    was_expiring = session.is_expiring(work.now)
+    session.last_activity_at = work.now
+    if was_expiring:
+        work.announce(events.expiring(session, session.expires_at, work.now))
 
 
 @verb
@@ -300,7 +325,7 @@ def record_page(work: Work, session_id: UUID, *, url: str, title: str) -> None:
     session = work.lock(session_id)
     _require_visit(work, session)
     _touch(work, session)
-    session.last_activity_at = work.now
+    _renew(work, session)
     _show_page(work, session, url, title)
 
 
@@ -341,7 +366,8 @@ def accept_session(work: Work, session_id: UUID, agent: Actor) -> ChatSession:
         raise _over(session)
     if session.status == Status.QUEUED:
         session.assigned_to_id = agent.user_id
-        work.move(session, Status.ACTIVE, Reason.ACCEPTED, agent, f"{agent.name} joined the chat")
+        text = f"{agent.name} joined the chat"
+        work.move(session, Status.ACTIVE, Reason.ACCEPTED, agent, text, agent_name=agent.name)
     elif session.assigned_to_id != agent.user_id:
         raise Taken(agent_name(session.assigned_to))
     return session
@@ -360,9 +386,9 @@ def return_to_queue(work: Work, session_id: UUID, *, agent_id: int) -> bool:
     if selectors.agent_directory().is_available(agent_id, session.tenant_id):
         return False
     session.last_activity_at = work.now
-    text = f"{agent_name(session.assigned_to)} left the chat"
+    name = agent_name(session.assigned_to)
     session.assigned_to = None
-    work.move(session, Status.QUEUED, Reason.AGENT_GONE, SYSTEM, text)
+    work.move(session, Status.QUEUED, Reason.AGENT_GONE, SYSTEM, f"{name} left the chat", agent_name=name)
     return True
 
 
@@ -379,8 +405,32 @@ def end_session(work: Work, session_id: UUID, actor: Actor) -> ChatSession:
         if is_agent and session.assigned_to_id not in (None, actor.user_id):
             raise Taken(agent_name(session.assigned_to))
         who = {Party.VISITOR: "The visitor", Party.ADMIN: "An administrator"}.get(actor.type, actor.name)
-        work.move(session, Status.ENDED, Reason(actor.type), actor, f"{who} ended the chat")
+        name = actor.name if is_agent else ""
+        work.move(session, Status.ENDED, Reason(actor.type), actor, f"{who} ended the chat", agent_name=name)
     return session
+
+
+@verb
+def rate_session(work: Work, session_id: UUID, *, score: int, comment: str = "") -> tuple[ChatSession, bool]:
+    """The visitor, whose key the caller has checked, says how it was: the session, and whether that was new.
+
+    Once, and after the end: the same again is a repeat, another rating a Conflict, one of an open session Invalid.
+    Raises SessionNotFound.
+    """
+    session = work.lock(session_id)
+    _abandon_if_lost(work, session)
+    if session.is_open:
+        raise Invalid("A chat can be rated once it is over.", fields={"session_id": ["This chat is still open."]})
+    if session.rating_score is not None:
+        if (session.rating_score, session.rating_comment) != (score, comment):
+            raise Conflict("This chat has been rated already.")
+        return session, False
+    rating = {"rating_score": score, "rating_comment": comment, "rated_at": work.now}
+    ChatSession.objects.filter(pk=session.pk).update(**rating)
+    for column, value in rating.items():
+        setattr(session, column, value)
+    work.announce(_session_changed(session, work.now))
+    return session, True
 
 
 def _over(session: ChatSession) -> SessionOver:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from sessions_app import protocol
 from sessions_app.errors import ChatError, Invalid, RateLimited, TooLarge, Unavailable
+from sessions_app.events import message_key
 from sessions_app.hub import Frame, hubs
 from sessions_app.loops import start_eagerly
 from sessions_app.serializers import encode
@@ -36,6 +37,8 @@ CLOSE_TRY_AGAIN = 1013
 
 class Budget:
     """Frames of one socket, each rate a bucket that refills evenly: (count, seconds)."""
+
+    __slots__ = ("_at", "_left", "_rates")
 
     def __init__(self, rates: tuple[tuple[int, int], ...]) -> None:
         self._rates = rates
@@ -61,27 +64,35 @@ class FrameConsumer(AsyncConsumer):
     commands: ClassVar[dict[str, type[Struct]]]
     handlers: ClassVar[dict[str, Callable[["FrameConsumer", Struct], Awaitable[None]]]]
 
+    @classmethod
+    def as_asgi(cls) -> Callable[..., Awaitable[None]]:
+        """A consumer for each socket. A plain function: one coroutine less that every socket keeps and wakes."""
+        return lambda scope, receive, send: cls()(scope, receive, send)
+
     async def __call__(self, scope, receive, send) -> None:
         self.scope = scope
         self.hub = hubs.current()
         self.is_admitted = False
         self._send = send
-        self._outbox: deque[tuple[str, int]] = deque()
+        self._outbox: deque[tuple[str, int]] | None = None  # there is none while nothing waits: most sockets idle
         self._outbox_chars = 0
-        self._is_draining = False
         self._held: list[Frame] | None = None
+        self._holds = 0
         self._posting = ""
         self._is_closing = self._is_gone = False
         self._bad_frames = 0
         self._budget = Budget(settings.CHAT_FRAME_RATES)
         await receive()  # websocket.connect
         drain = drains.current()
-        if drain.is_draining or not await self.may_connect():
+        may_connect = await self.may_connect()
+        if drain.is_draining or not may_connect:
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
         loop = asyncio.get_running_loop()
-        self._hello_timeout = loop.call_later(settings.CHAT_HELLO_TIMEOUT_SECONDS, self.close, protocol.CLOSE_TIMEOUT)
+        self._hello_timeout: asyncio.TimerHandle | None = loop.call_later(
+            settings.CHAT_HELLO_TIMEOUT_SECONDS, self.close, protocol.CLOSE_TIMEOUT
+        )
         drain.sockets.add(self)
         try:
             await self.accepted()
@@ -91,7 +102,7 @@ class FrameConsumer(AsyncConsumer):
         finally:
             self._is_closing = self._is_gone = True
             drain.sockets.discard(self)
-            self._hello_timeout.cancel()
+            self._stop_waiting_for_hello()
             self.left()
 
     # --- for subclasses -------------------------------------------------------------------------------------------
@@ -117,20 +128,28 @@ class FrameConsumer(AsyncConsumer):
 
     async def post(self, post: Post) -> dict[str, object]:
         """Returns the stored message. Its news is not for this socket: the acknowledgement has all of it."""
-        self._posting = str(post.client_message_id)
+        self._posting = message_key(post.session_id, post.client_message_id)
         try:
             return (await writers.current().post(post)).message
         finally:
             self._posting = ""
 
     def hold_events(self) -> None:
-        """From here on events wait: subscribe first, then read a snapshot, send it, release what came meanwhile."""
-        self._held = []
+        """From here on events wait: subscribe first, then read a snapshot, send it, release what came meanwhile. Where
+        two snapshots are read at once, until both have been sent."""
+        self._holds += 1
+        if self._held is None:
+            self._held = []
 
     def release_events(self) -> None:
-        held, self._held = self._held or [], None
-        for frame in held:
-            self.handle_event(frame)
+        self._holds -= 1
+        if not self._holds:
+            held, self._held = self._held, None
+            for frame in held:
+                self.handle_event(frame)
+
+    def forget_events(self) -> None:
+        self._holds, self._held = 0, None
 
     def send_frame(self, frame_type: str, payload: dict[str, object]) -> None:
         self.send_text(encode({"type": frame_type, "payload": payload}))
@@ -164,7 +183,7 @@ class FrameConsumer(AsyncConsumer):
         try:
             name, command = protocol.parse_frame(text or "", self.commands)
             if name == "hello":
-                self._hello_timeout.cancel()  # it has come; a slow database is not the client's fault
+                self._stop_waiting_for_hello()  # it has come; a slow database is not the client's fault
             elif not self.is_admitted:
                 raise Invalid("Say hello first.")
             await self.handlers[name](self, command)
@@ -187,6 +206,11 @@ class FrameConsumer(AsyncConsumer):
             if not self.is_admitted:
                 self.close(CLOSE_TRY_AGAIN)
 
+    def _stop_waiting_for_hello(self) -> None:
+        if self._hello_timeout is not None:
+            self._hello_timeout.cancel()
+            self._hello_timeout = None
+
     def _strike(self, error: ChatError | None) -> None:
         if error is not None:
             self.send_error(error)
@@ -198,7 +222,7 @@ class FrameConsumer(AsyncConsumer):
 
     def deliver(self, frame: Frame) -> None:
         """From the hub."""
-        if self._is_closing or (self._posting and frame.message_id == self._posting):
+        if self._is_closing or (self._posting and frame.message_key == self._posting):
             return
         if self._held is not None:
             self._held.append(frame)
@@ -211,19 +235,22 @@ class FrameConsumer(AsyncConsumer):
             return
         if self._outbox_chars > MAX_UNREAD_CHARS:
             # It would never be read. Nor would the close frame: the server's pings end the connection.
-            self._outbox.clear()
+            if self._outbox:
+                self._outbox.clear()
             self.close(protocol.CLOSE_TIMEOUT)
             return
         self._enqueue(text, 0)
 
     def _enqueue(self, text: str, close_code: int) -> None:
-        self._outbox.append((text, close_code))
         self._outbox_chars += len(text)
-        if not self._is_draining:
-            start_eagerly(self._drain())
+        if self._outbox is None:
+            start_eagerly(self._send_all(text, close_code))
+        else:
+            self._outbox.append((text, close_code))
 
-    async def _drain(self) -> None:
-        self._is_draining = True
+    async def _send_all(self, text: str, close_code: int) -> None:
+        """A frame, and those that come while it waits for the client."""
+        self._outbox = deque([(text, close_code)])
         try:
             while self._outbox:
                 text, close_code = self._outbox.popleft()
@@ -236,4 +263,4 @@ class FrameConsumer(AsyncConsumer):
             # The client comes back and is told everything again.
             logger.log(logging.DEBUG if self._is_gone else logging.WARNING, "a frame could not be sent: %r", error)
         finally:
-            self._is_draining = False
+            self._outbox = None

@@ -1,12 +1,15 @@
-"""The widget's files and the page that shows it."""
+"""The widget's files, the page that shows it, and what people have attached."""
 
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.db.models.fields.files import FieldFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import condition, require_safe
 
-from sessions_app import widget
+from sessions_app import filetypes, widget
+from sessions_app.models import Attachment
 
 FOR_MINUTES = "public, max-age=300"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -46,6 +49,46 @@ def _open(response: HttpResponse, cache_control: str) -> HttpResponse:
     """For every website: parts are modules, which browsers load by the rules of CORS."""
     response["Cache-Control"] = cache_control
     response["Access-Control-Allow-Origin"] = "*"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@require_safe
+def attachment(request: HttpRequest, token: str) -> HttpResponse:
+    """Pictures, which have been looked into, may be shown; everything else is to be saved."""
+    found = _sent(token)
+    is_picture = found.content_type in filetypes.IMAGES.values()
+    return _file(found.file, found.content_type, content_disposition_header(not is_picture, found.name))
+
+
+@require_safe
+def thumbnail(request: HttpRequest, token: str) -> HttpResponse:
+    found = _sent(token)
+    if not found.thumbnail:
+        raise Http404
+    return _file(found.thumbnail, filetypes.THUMBNAIL_TYPE, "inline")
+
+
+def _sent(token: str) -> Attachment:
+    return get_object_or_404(Attachment, token=token, seq__isnull=False, session__tenant__is_active=True)
+
+
+def _file(stored: FieldFile, content_type: str, disposition: str) -> HttpResponse:
+    """Whoever knows the address may have it: pages show pictures without a key or a cookie. Whatever it holds, a
+    browser runs nothing of it as ours."""
+    try:
+        # At most CHAT_MAX_ATTACHMENT_BYTES; Django would gather a stream in memory all the same, for ASGI.
+        with stored.open() as file:
+            content = file.read()
+    except FileNotFoundError as error:
+        raise Http404 from error
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = disposition
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    response["Cache-Control"] = "private, max-age=86400, immutable"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

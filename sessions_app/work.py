@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import NotSupportedError, OperationalError, connection, transaction
 
 from sessions_app import events, rows, selectors
 from sessions_app.errors import ChatError, SessionNotFound
@@ -16,7 +16,8 @@ from sessions_app.models import CLOSED, TRANSITIONS, ChatSession, Message, Party
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+# serialization_failure, deadlock_detected, and feature_not_supported: a prepared plan that a migration has outdated
+RETRIED_SQLSTATES = {"40001", "40P01", "0A000"}
 TRIES = 3
 
 
@@ -44,7 +45,7 @@ def verb(function: Callable[Concatenate["Work", P], R]) -> Callable[P, R]:
         for attempt in range(1, TRIES + 1):
             try:
                 result, refusal = _run_once(function, args, kwargs)
-            except OperationalError as error:
+            except (OperationalError, NotSupportedError) as error:
                 if getattr(error.__cause__, "sqlstate", None) not in RETRIED_SQLSTATES or attempt == TRIES:
                     raise
             else:
@@ -117,13 +118,20 @@ class Work:
         """The waiting visitors of its tenant will be told their positions."""
         self._queues.add(session.tenant_id)
 
-    def say(self, session: ChatSession, sender: Actor, body: str, client_message_id: UUID | None = None) -> Message:
-        """Appends the next message."""
+    def say(
+        self,
+        session: ChatSession,
+        sender: Actor,
+        body: str,
+        client_message_id: UUID | None = None,
+        event: dict[str, str] | None = None,
+    ) -> Message:
+        """Appends the next message; ``event`` is what a system message tells of."""
         session.last_seq += 1
         session.updated_at = self.now
         is_system = sender.type == Party.SYSTEM
         message = Message(
-            session=session,
+            session_id=session.pk,
             seq=session.last_seq,
             client_message_id=client_message_id,
             sender_type=sender.type,
@@ -131,14 +139,26 @@ class Work:
             sender_name=sender.name,
             message_type=Message.Type.SYSTEM if is_system else Message.Type.TEXT,
             body=body,
+            event=event,
             created_at=self.now,
         )
         self._messages.append(message)
         self.change(session)
         return message
 
-    def move(self, session: ChatSession, to: Status, reason: Reason, actor: Actor, text: str, **explanation) -> None:
-        """One transition: the status, its SessionEvent (with ``explanation``), its system message, its news."""
+    def move(
+        self,
+        session: ChatSession,
+        to: Status,
+        reason: Reason,
+        actor: Actor,
+        text: str,
+        *,
+        agent_name: str = "",
+        **explanation,
+    ) -> None:
+        """One transition: the status, its SessionEvent (with ``explanation``), its system message, its news. Visitors
+        may be told ``agent_name``."""
         came_from = Status(session.status)
         if to not in TRANSITIONS[came_from]:
             raise AssertionError(f"{came_from} -> {to} is no transition")
@@ -161,7 +181,8 @@ class Work:
                 **explanation,
             )
         )
-        message = self.say(session, SYSTEM, text)
+        told = {"reason": str(reason), **({"agent_name": agent_name} if agent_name else {})}
+        message = self.say(session, SYSTEM, text, event=told)
         self.announce(events.message_new(session, message, also=followed))
         self.announce(events.status_changed(session, is_reopened=reason == Reason.REOPENED))
         self.announce(events.session_changed(session, message, self.now))
@@ -177,7 +198,7 @@ class Work:
             transaction.on_commit(self._publish, robust=True)
 
     def _publish(self) -> None:
-        for tenant_id in self._queues:
-            for session_id, position in selectors.queue_positions(tenant_id):
-                self._news.append(events.queue_position(session_id, position))
         events.publish(self._news)
+        for tenant_id in self._queues:
+            positions = selectors.queue_positions(tenant_id)
+            events.publish(events.queue_position(session_id, position) for session_id, position in positions)

@@ -138,6 +138,14 @@ def test_why_the_last_session_was_not_restored_is_kept(api, tenant):
     assert (str(row.previous_session_id), row.previous_outcome) == (previous["session_id"], "expired")
 
 
+def test_a_stored_session_that_could_not_be_read_is_told_without_its_id(api, tenant):
+    previous = {"session_id": None, "outcome": "storage"}
+    data = ok(api.post("start", {"tenant_id": "demo-tenant", "previous": previous}), 201)
+
+    row = ChatSession.objects.get(session_id=data["session_id"])
+    assert (row.previous_session_id, row.previous_outcome) == (None, "storage")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -530,9 +538,12 @@ def test_config_is_what_the_tenant_chose_and_whether_somebody_is_there(api, tena
         "position",
         "locale",
         "online",
+        "prechat",
+        "attachments",
         "policy",
     }
     assert data["online"] is False
+    assert data["prechat"] == "off"
 
     make_agent("alice", [tenant])
     assert ok(api.get("config/demo-tenant"))["online"] is True

@@ -19,13 +19,13 @@ FILES = [path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if 
 # Each module may import those of the ranks before its own (and, of its own rank, nothing).
 RANKS = [
     {"errors", "loops", "dbthread", "tokens", "models"},
-    {"protocol", "throttles", "origins", "hub", "widget"},
+    {"protocol", "throttles", "origins", "hub", "widget", "filetypes"},
     {"serializers", "occupancy"},
     {"selectors", "events", "rows"},
     {"work"},
     {"services"},
     {"writer", "presence"},
-    {"shutdown"},
+    {"shutdown", "attachments"},
     {"sockets"},
     {"api", "consumers", "tasks", "admin", "views", "sweep", "widget_snippet"},
     {"urls", "routing"},

@@ -96,3 +96,9 @@ def test_by_itself_a_snippet_names_the_first_host(db, settings):
 def test_there_is_no_snippet_for_a_tenant_that_does_not_exist(db):
     with pytest.raises(CommandError, match='There is no tenant "nobody"'):
         snippet("nobody")
+
+
+def test_the_snippets_name_a_language_that_is_not_english(db):
+    make_tenant("demo-tenant", locale="es")
+    text = snippet("demo-tenant")
+    assert text.count('data-tenant-id="demo-tenant" data-locale="es"') == 2

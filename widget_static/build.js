@@ -21,7 +21,7 @@ export const MANIFEST = at("manifest.json");
 export const UNKNOWN_VERSION = "VERSION-OF-THIS-BUILD";
 
 /** What stands in a file's name: whoever has the name has this content and no other. */
-export const hash = (text) => createHash("sha256").update(text).digest("hex").slice(0, 12);
+export const hash = (text) => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 // The style sheet travels inside the script: the widget constructs it, which strict hosts allow.
 const cssAsText = {
@@ -76,20 +76,20 @@ async function bundleParts(folder) {
   for (const file of files.sort()) {
     const text = await bundle(join(folder, file), { format: "esm", plugins: [nothingOfTheCore, cssAsText] });
     const name = basename(file, ".js");
-    parts[name] = { file: `${name}-${hash(text)}.js`, text };
+    parts[name] = { hash: hash(text), file: `${name}-${hash(text)}.js`, text };
   }
   return parts;
 }
 
-/** {version, core: text, parts: {name: {file, text}}} */
+/** {version, core: text, parts: {name: {hash, file, text}}} */
 export async function bundleAll(partsFolder = at("src/parts")) {
   const { version: release } = JSON.parse(await readFile(at("../package.json"), "utf8"));
   const parts = await bundleParts(partsFolder);
-  const files = Object.fromEntries(Object.entries(parts).map(([name, { file }]) => [name, file]));
+  const hashes = Object.fromEntries(Object.entries(parts).map(([name, { hash }]) => [name, hash]));
   const unversioned = await bundle(at("src/index.js"), {
     format: "iife",
     plugins: [cssAsText],
-    define: { VERSION: JSON.stringify(UNKNOWN_VERSION), PARTS: JSON.stringify(files) },
+    define: { VERSION: JSON.stringify(UNKNOWN_VERSION), PARTS: JSON.stringify(hashes) },
   });
   const version = `${release}-${hash(unversioned)}`;
   return { version, core: unversioned.replaceAll(UNKNOWN_VERSION, version), parts };

@@ -18,7 +18,7 @@ export interface ChatOptions {
   autoRestore?: boolean;
   /** False: nothing is written to the console. */
   debug?: boolean;
-  /** A BCP 47 tag, such as `en-GB`. */
+  /** The language: a BCP 47 tag such as `es` or `pt-BR`; `auto` is the visitor's own. */
   locale?: string;
   zIndex?: number;
   /** The element that the widget is put into, or a selector of it. */
@@ -62,7 +62,7 @@ export interface ChatEvents {
   unread: { count: number };
   "session:start": SessionIds;
   "session:restored": SessionIds;
-  "session:expired": SessionIds & { outcome: "expired" | "abandoned" | "not_found" | "storage" };
+  "session:expired": SessionIds & { outcome: "expired" | "abandoned" | "not_found" | "network" | "storage" };
   "session:ended": SessionIds & { status: "ended" | "abandoned"; reason?: string; endedBy?: string | null };
   "connection:online": Record<string, never>;
   "connection:offline": Record<string, never>;

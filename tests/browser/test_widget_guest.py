@@ -184,7 +184,8 @@ def test_the_pages_styles_and_variables_stay_outside(page: Page, shop):
             return { color, backgroundColor, font, display, position, zIndex, x, y, width, height };
         });
     }"""
-    page.locator(".window").evaluate("node => Promise.all(node.getAnimations().map(({finished}) => finished))")
+    widget = page.locator("#cc-chat-widget")
+    widget.evaluate("node => Promise.all(node.shadowRoot.getAnimations().map(({finished}) => finished))")
     before = page.evaluate(look)
     page.evaluate(
         """() => {

@@ -4,11 +4,13 @@ import test from "node:test";
 import {
   describeSpan,
   formatDay,
+  formatSize,
   formatSpan,
   initial,
   lastLine,
   overText,
   presenceText,
+  ratingText,
   safePageUrl,
   shortUrl,
   stageText,
@@ -87,6 +89,10 @@ test("the panel says whose chat it is", () => {
   assert.equal(statusText({ status: "ended" }, 7), "Ended");
 });
 
+test("sizes are told in the unit that fits", () => {
+  assert.deepEqual([1, 48_213, 999_499, 10_485_760].map(formatSize), ["1 kB", "48 kB", "999 kB", "10.5 MB"]);
+});
+
 test("only web pages become links", () => {
   assert.equal(safePageUrl("https://shop.example/cart?x=1"), "https://shop.example/cart?x=1");
   for (const address of [
@@ -101,4 +107,24 @@ test("only web pages become links", () => {
   }
   assert.equal(shortUrl("https://shop.example/cart?x=1"), "shop.example/cart");
   assert.equal(shortUrl("https://shop.example/"), "shop.example");
+});
+
+test("an idle chat counts down its last two minutes", () => {
+  const idle = (seconds) => {
+    return { status: "queued", presence: "online", last_seen_at: ago(0), expires_at: ago(-seconds) };
+  };
+  assert.equal(presenceText(idle(121), NOW), "Online");
+  assert.equal(presenceText(idle(95), NOW), "Online, idle: will be closed in 1:35");
+  assert.equal(
+    presenceText({ ...idle(95), presence: "away" }, NOW),
+    "Away (tab hidden), idle: will be closed in 1:35",
+  );
+  assert.equal(presenceText(idle(0), NOW), "Online");
+  assert.equal(presenceText({ ...idle(95), expires_at: null }, NOW), "Online");
+});
+
+test("a rating is told with its comment", () => {
+  assert.equal(ratingText({ rating: null }), "");
+  assert.equal(ratingText({ rating: { score: 4, comment: "" } }), "4 of 5");
+  assert.equal(ratingText({ rating: { score: 2, comment: "Too slow" } }), "2 of 5: Too slow");
 });

@@ -558,3 +558,14 @@ test("whatever events are lost or doubled, one pong and its snapshot make the vi
       assert.equal(live.summary(session.session_id).last_seq, session.last_seq);
   }
 });
+
+test("the moment at which an idle chat will be closed is known until somebody writes", () => {
+  ready([summary("a")]);
+  state.apply("chat.session.expiring", { session_id: "a", at: at(120), server_time: at(0) });
+  state.apply("chat.session.expiring", { session_id: "not mine", at: at(120), server_time: at(0) });
+  assert.equal(state.summary("a").expires_at, at(120));
+  assert.equal(state.summary("not mine"), null);
+
+  state.apply("chat.message.new", { message: message("a", 2) });
+  assert.equal(state.summary("a").expires_at, undefined);
+});

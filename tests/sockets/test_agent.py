@@ -1,13 +1,16 @@
 """The console's socket: who may have one, what it hears, and that its view equals a fresh fetch."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
 
 from agents_app import consoles, selectors
+from agents_app.consumers import AgentConsumer
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import hub, services
 from sessions_app.services import VISITOR
@@ -151,6 +154,56 @@ async def test_AT04_another_tenants_session_is_unknown_to_every_frame(sockets, c
 
     assert (refusal["code"], refusal["session_id"]) == ("session_not_found", id_of(vera))
     assert await in_db(bodies, vera) == ["Hello"]
+
+
+async def test_a_cookie_of_nonsense_is_refused(sockets):
+    socket = sockets.at("/ws/agent/", cookie='"\\000\\012"')
+    assert not await socket.connect()
+
+
+async def test_two_snapshots_at_once_hold_what_comes_until_both_are_sent():
+    class Console(AgentConsumer):
+        def __init__(self) -> None:
+            self._held, self._holds, self._posting, self._is_closing = None, 0, "", False
+            self.heard = []
+
+        def handle_event(self, frame) -> None:
+            self.heard.append(frame.text)
+
+    console = Console()
+    console.hold_events()
+    console.deliver(hub.Frame(("g",), "x", "one"))
+    console.hold_events()
+    console.deliver(hub.Frame(("g",), "x", "two"))
+    console.release_events()
+    assert console.heard == []
+    console.release_events()
+    assert console.heard == ["one", "two"]
+
+
+async def test_a_console_that_fails_holds_up_no_other(sockets, alice, bob, monkeypatch):
+    monkeypatch.setattr(consoles, "RIGHTS_SECONDS", 3600)
+    first, _ = await sockets.console(alice)
+    second, _ = await sockets.console(bob)
+    renew, failed = AgentConsumer.renew, []
+
+    async def fail_once(self, rights):
+        if not failed:
+            failed.append(self)
+            raise RuntimeError
+        await renew(self, rights)
+
+    monkeypatch.setattr(AgentConsumer, "renew", fail_once)
+    for agent in (alice, bob):
+        agent.user.is_active = False
+    await in_db(User.objects.bulk_update, [alice.user, bob.user], ["is_active"])
+    await in_db(alice.user.save)  # rings
+
+    closed = {asyncio.create_task(socket.expect_close()) for socket in (first, second)}
+    done, pending = await asyncio.wait(closed, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [4401]
+    for task in pending:
+        task.cancel()
 
 
 # --- what it shows ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from sessions_app import dbthread
 from sessions_app.dbthread import DatabaseThread
 from tests.sockets.conftest import in_db
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def backend() -> int:

@@ -8,8 +8,6 @@ import pytest
 from sessions_app import hub
 from sessions_app.hub import Frame, hubs
 
-pytestmark = pytest.mark.asyncio
-
 
 class Ear:
     def __init__(self) -> None:
@@ -102,7 +100,7 @@ async def test_who_has_left_hears_nothing_and_leaves_nothing_behind(other):
     await asyncio.to_thread(other.publish, Frame(("visitor.1", "watch.1"), "x", "text"))
     await here.until("text")
     assert gone.heard == []
-    assert hubs.current().members("watch.1") == []
+    assert hubs.current().members("watch.1") == ()
 
 
 async def test_another_releases_messages_are_left_alone(other, caplog):

@@ -1,12 +1,9 @@
 """Coroutines that are started eagerly: done at once if they need not wait, tasks from the first wait on."""
 
 import asyncio
-
-import pytest
+import gc
 
 from sessions_app.loops import start_eagerly
-
-pytestmark = pytest.mark.asyncio
 
 
 async def test_what_need_not_wait_is_done_at_once():
@@ -57,3 +54,21 @@ async def test_an_exception_and_a_cancellation_reach_the_coroutine():
         while len(caught) < 2:
             await asyncio.sleep(0)
     assert caught == [ConnectionError, asyncio.CancelledError]
+
+
+async def test_an_exception_of_its_own_is_reported_as_it_is():
+    gate = asyncio.get_running_loop().create_future()
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+
+    async def work() -> None:
+        await gate
+        raise ValueError
+
+    start_eagerly(work())
+    gate.set_result(None)
+    async with asyncio.timeout(10):
+        while not reported:
+            await asyncio.sleep(0)
+            gc.collect()
+    assert [type(error) for error in reported] == [ValueError]

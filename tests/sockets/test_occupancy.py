@@ -223,7 +223,7 @@ async def test_a_declaration_that_was_on_its_way_when_a_tab_moved_costs_nobody_a
     await here.declares()
     await there.declares()
     arrive = hold(lambda args: args[0] == here._id)
-    await here.declares(1)
+    await eventually(lambda: arrive.is_held)
     late = here.declarations
     here.leave(session_id, tabs[-1])
     tabs[-1] = (await there.enter_tabs(session_id, 1))[0]

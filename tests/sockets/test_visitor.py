@@ -6,7 +6,7 @@ import threading
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, transaction
 
 from sessions_app import consumers, events, presence, services
 from sessions_app.models import ChatSession, Message
@@ -579,3 +579,54 @@ async def test_too_many_messages_are_refused_and_the_socket_lives(sockets, vera,
     assert 0 < refusal["retry_after_ms"] <= 60_000
     await socket.send("ping")
     await socket.expect("pong")
+
+
+# --- what a page says of itself -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [{"url": "https://shop.example/\x00"}, {"title": "a\x00b"}])
+async def test_PR10_a_page_with_NUL_is_a_bad_frame(sockets, vera, page):
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("page.view", **page)
+
+    assert (await socket.expect("error"))["code"] == "invalid"
+    assert (await socket.say("Still here"))["seq"] == 2
+
+
+async def test_a_page_that_the_database_failed_is_stored_when_it_is_back(sockets, vera, monkeypatch):
+    record, failures = services.record_page, []
+
+    def fail_once(*args, **kwargs):
+        if not failures:
+            failures.append(args)
+            raise DatabaseError
+        return record(*args, **kwargs)
+
+    monkeypatch.setattr(services, "record_page", fail_once)
+    monkeypatch.setattr(consumers, "PAGE_SECONDS", 0.05)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("page.view", url="https://shop.example/pay", title="Pay")
+    await until(lambda: fresh(vera).page_url == "https://shop.example/pay")
+    assert failures
+
+
+async def test_still_here_survives_a_database_that_fails(sockets, vera, monkeypatch):
+    stamp, failures = presence.stamp, []
+
+    def fail_once(beats):
+        if any(is_active for _, is_active in beats.values()) and not failures:
+            failures.append(beats)
+            raise DatabaseError
+        return stamp(beats)
+
+    monkeypatch.setattr(presence, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "stamp", fail_once)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await in_db(age, vera, minutes=10)
+    before = (await in_db(fresh, vera)).last_activity_at
+    await socket.send("chat.still_here")
+    await until(lambda: fresh(vera).last_activity_at > before)
+    assert failures

@@ -19,30 +19,32 @@ export class ApiError extends Error {
 /** The visitor's HTTP calls; each resolves to the answer's `data` or rejects with an ApiError. */
 export class Api {
   constructor(root, fetch = (...args) => globalThis.fetch(...args)) {
-    this._root = `${root}/api/v1/chat/public/`;
+    this.root = `${root}/api/v1/chat/public/`;
     this._fetch = fetch;
   }
 
+  /** What the tenant has set up; `configured` is the newest answer, for the parts. */
   config(tenantId) {
-    return this._call(`config/${encodeURIComponent(tenantId)}`);
+    return (this.configured = this.call(`config/${encodeURIComponent(tenantId)}`));
   }
 
   start(body) {
-    return this._call("start", { body });
+    return this.call("start", { body });
   }
 
   status(sessionId, sessionKey) {
-    return this._call(`status/${encodeURIComponent(sessionId)}`, {
+    return this.call(`status/${encodeURIComponent(sessionId)}`, {
       headers: { "X-Session-Key": sessionKey },
     });
   }
 
   end(sessionId, sessionKey) {
     // keepalive: the visitor may leave the page in the same second.
-    return this._call("end", { body: { session_id: sessionId, session_key: sessionKey }, keepalive: true });
+    return this.call("end", { body: { session_id: sessionId, session_key: sessionKey }, keepalive: true });
   }
 
-  async _call(path, { body, headers = {}, ...options } = {}) {
+  /** Any call, by its path. */
+  async call(path, { body, headers = {}, ...options } = {}) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     const request = { credentials: "omit", cache: "no-store", headers, signal: abort.signal, ...options };
@@ -54,7 +56,7 @@ export class Api {
     let status;
     let answer;
     try {
-      const response = await this._fetch(this._root + path, request);
+      const response = await this._fetch(this.root + path, request);
       status = response.status;
       answer = await response.json();
     } catch {

@@ -85,9 +85,9 @@ export class Connection extends Emitter {
     this._connect();
   }
 
-  close(code = 1000) {
+  close() {
     if (this.state === "closed") return;
-    this._drop(code);
+    this._drop();
     this._stop();
   }
 
@@ -202,11 +202,11 @@ export class Connection extends Emitter {
     this._setState("closed");
   }
 
-  _drop(code = 1000) {
+  _drop() {
     const socket = this._socket;
     this._socket = null;
     try {
-      socket?.close(code);
+      socket?.close(1000);
     } catch {
       // Still connecting, in browsers that refuse to close then: its events are ignored anyway.
     }

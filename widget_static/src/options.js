@@ -21,7 +21,7 @@ export const OPTIONS = {
   heartbeatInterval: isDuration,
   autoRestore: isFlag,
   debug: isFlag,
-  locale: isText,
+  locale: (value) => /^[a-z]{2,4}(-\w+)*$/.test(value),
   zIndex: Number.isSafeInteger,
   container: (value) => isText(value) || value?.nodeType === 1,
   launcher: isFlag,
@@ -90,13 +90,14 @@ export class Options {
   }
 
   /** The answer of the server's config call. */
-  configure({ title, subtitle, welcome_message, primary_color, position }) {
+  configure({ title, subtitle, welcome_message, primary_color, position, locale }) {
     const config = {
       title,
       subtitle,
       welcomeMessage: welcome_message,
       primaryColor: primary_color,
       position,
+      locale,
     };
     this._config = usable(config, OPTIONS, () => {});
   }

@@ -5,10 +5,10 @@
  *   texts            its texts in English, by name, if it has some
  */
 export class Parts {
-  /** `files`: the parts' file names; `folder`: where they lie; `onLoad(part)`: once for each that came. */
-  constructor({ folder, files, onLoad, load = (url) => import(url) }) {
+  /** `hashes`: of the parts by name; `folder`: where they lie; `onLoad(part)`: once for each that came. */
+  constructor({ folder, hashes, onLoad, load = (url) => import(url) }) {
     this._folder = folder;
-    this._files = files;
+    this._hashes = hashes;
     this._onLoad = onLoad;
     this._load = load;
     this._loading = new Map();
@@ -25,7 +25,7 @@ export class Parts {
     // Some browsers remember for ever that an address could not be imported: another try needs another one.
     const retry = this._tries ? `?retry=${this._tries}` : "";
     try {
-      const part = await this._load(this._folder + this._files[name] + retry);
+      const part = await this._load(`${this._folder}${name}-${this._hashes[name]}.js${retry}`);
       this._onLoad(part);
       return part;
     } catch (error) {

@@ -1,18 +1,20 @@
 import { backoff } from "./connection.js";
 import { Emitter } from "./emitter.js";
-import { FRAME, cleanText, isUuid, textProblem, uuid } from "./protocol.js";
+import { FRAME, cleanText, textProblem, uuid } from "./protocol.js";
 import { MessageStore } from "./store.js";
 import { Talk } from "./talk.js";
 import { Timers } from "./timers.js";
 
 const DEFAULT_EXPIRY_MS = 30 * 60_000;
+const CLOCK_WAS_SET_MS = 5000;
 const ENDED_BY_VISITOR = { status: "ended", reason: "visitor", ended_by: "visitor" };
 
 /**
  * The visitor's chat from its start to its end, across page loads, tabs and a server that is away.
  *
  * `phase`: "idle" (no chat) | "restoring" (a stored one, not yet confirmed by the server) | "starting" |
- * "live" | "over" (still shown, read-only: `ended` says why). `talk` is the Talk of a chat that has a socket.
+ * "live" | "over" (still shown, read-only: `ended` says why). `talk` is the Talk of a chat
+ * that has a socket.
  * Emits "change" when anything that is shown may differ, "message" for each one that is new in the chat, and
  * "session" ({name, …}) when one starts, is restored, has expired or has ended, as the host page hears it;
  * for parts "frame" ({type, payload}), each that the server sends, and "send" when the visitor has sent a text.
@@ -30,16 +32,20 @@ export class Chat extends Emitter {
     this._loadedAt = now();
     this._tabId = uuid();
     this._timers = new Timers();
-    this._previous = null;
     this._startId = null;
     this._attempt = 0;
+    this._isWanted = false;
     this.isOpen = false;
+    /** Whether the end of the transcript is in sight, where news comes. */
+    this.isAtEnd = true;
     this.talk = null;
+    /** The half-written text, which survives the page and is the same in every tab; see keepDraft(). */
+    this.draft = "";
+    /** How many ms the server's clock is ahead of the device's. */
+    this.skew = 0;
     this._reset(new MessageStore());
-    this._tabs = makeTabs({
-      onHint: (hint) => this._onHint(hint),
-      onStorage: (key) => storage.concerns(key) && this._onStorage(),
-    });
+    this._tabs = makeTabs({ onStorage: (key) => storage.concerns(key) && this._onStorage() });
+    this.addEventListener("frame", ({ detail }) => this._compareClocks(detail.payload));
   }
 
   _reset(store) {
@@ -49,9 +55,9 @@ export class Chat extends Emitter {
     this.ended = null;
     this.restoredAfter = null;
     this._isRefused = false;
-    this._session = null;
+    /** The ids and the key of the chat that is shown, also of one that is over; null where there is none yet. */
+    this.shown = this._session = null;
     this._readSeq = 0;
-    this._activeAt = this._now();
   }
 
   /** The chat's public ids, as far as there are any. */
@@ -70,6 +76,11 @@ export class Chat extends Emitter {
     return this.talk?.link ?? (this._timers.isRunning("retry") ? "waiting" : "idle");
   }
 
+  /** Whether the window stood open on this tab's page before. */
+  get wasOpen() {
+    return this._storage.wasOpen(this._session?.session_id);
+  }
+
   /** null, "unavailable" (the server will not have us) or "replaced" (too many tabs). */
   get trouble() {
     return this._isRefused ? "unavailable" : (this.talk?.trouble ?? null);
@@ -84,9 +95,10 @@ export class Chat extends Emitter {
     else if (record) this._restore(record);
   }
 
-  /** The visitor sees the window. */
-  open() {
+  /** The visitor sees the window; has asked for it, or it `isWanted` no more than on the page before. */
+  open(isWanted = true) {
     this.isOpen = true;
+    this._isWanted = isWanted;
     this.begin();
     this._pump();
     this.markRead();
@@ -131,6 +143,7 @@ export class Chat extends Emitter {
     if (textProblem(body)) return false;
     if (this.phase === "over") this.start();
     else this.begin();
+    this._isWanted = true;
     this.store.queue(body);
     this._emit("send");
     this._touch();
@@ -163,19 +176,25 @@ export class Chat extends Emitter {
     this._over("ended", told);
   }
 
-  /** The visitor has seen what is there, if the window is open and the page is visible. */
+  /** The visitor has seen what is there, if the window is open, the page visible, the end in sight. */
   markRead() {
     const { lastSeq } = this.store;
-    if (!this.isOpen || !this._page.isVisible() || lastSeq <= this._readSeq) return;
+    if (!this.isOpen || !this.isAtEnd || !this._page.isVisible() || lastSeq <= this._readSeq) return;
     this._readSeq = lastSeq;
     this.talk?.send(FRAME.read, { seq: lastSeq });
     this._save();
     this._changed();
   }
 
-  /** The network is back: a call that waits for its next try is made at once. */
+  /** The network or the page is back: what waits for its next try is done at once, what was missed read. */
   wake() {
     this._timers.finish("retry");
+    this._onStorage();
+  }
+
+  /** The visitor has written `text` so far. */
+  keepDraft(text) {
+    this._save(text);
   }
 
   /** The visitor asks to go on after `trouble`. */
@@ -227,7 +246,7 @@ export class Chat extends Emitter {
     this.phase = "restoring";
     log(`🔄 Attempting to restore session: ${record.session_id}`);
     const age = Math.round((this._now() - record.timestamp) / 1000);
-    log(`✅ Found saved session, age: ${Number.isFinite(age) ? age : "unknown"} seconds`);
+    log(`✅ Found saved session, age: ${age || 0} seconds`);
     this._changed();
     this._askStatus();
   }
@@ -238,7 +257,7 @@ export class Chat extends Emitter {
       const { status, restorable } = await this._api.status(session.session_id, session.session_key);
       if (this._session !== session) return;
       if (restorable || status === "queued" || status === "active") this._connect();
-      else this._notRestored(status === "abandoned" ? "abandoned" : "ended");
+      else this._notRestored(status);
     } catch (error) {
       if (this._session !== session) return;
       if (error.code === "session_not_found") this._notRestored("not_found");
@@ -248,13 +267,19 @@ export class Chat extends Emitter {
   }
 
   _notRestored(outcome) {
+    if (this.ended) {
+      this.phase = "live";
+      return this._over(outcome, this.ended);
+    }
+    // Given up while it could not be reached from here.
+    if (outcome === "abandoned" && this._attempt) outcome = "network";
     if (outcome === "not_found") this._settings.log("❌ Session not found on backend, starting new session");
     this._forget(outcome, this._session.session_id);
-    if (this.isOpen) this.start();
+    if (this._isWanted) this.start();
   }
 
   _forget(outcome, sessionId) {
-    if (outcome && isUuid(sessionId)) this._previous = { session_id: sessionId, outcome };
+    if (outcome) this._storage.previous = { session_id: sessionId, outcome };
     if (outcome === "ended") this._tell("session:ended", { sessionId, status: outcome });
     else if (outcome) this._tell("session:expired", { sessionId, outcome });
     this._clearStorage(sessionId);
@@ -278,21 +303,21 @@ export class Chat extends Emitter {
     if (record?.session_id && !this._isExpired(record)) return this._join(record);
     this._startId = this._startId ?? record?.start_id ?? uuid();
     this._save();
+    const { previous } = this._storage;
     const { session_id, session_key, conversation_id, policy } = await this._api.start({
       tenant_id: this._settings.tenantId,
       channel: "web_widget",
       start_id: this._startId,
       metadata: this._page.facts(),
-      ...(this._previous && { previous: this._previous }),
+      ...(previous && { previous }),
     });
     if (this.phase !== "starting") return;
-    this._startId = this._previous = null;
+    this._startId = this._storage.previous = null;
     const session_expiry_ms = policy?.session_expiry_ms;
-    this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
     this.phase = "live";
     this._tell("session:start");
     if (this._save()) this._settings.log("✅ Session saved to localStorage");
-    this._tabs.post({ type: "started" });
     this._connect();
   }
 
@@ -304,10 +329,21 @@ export class Chat extends Emitter {
     this._connect();
   }
 
-  _take({ session_id, session_key, conversation_id, session_expiry_ms, read_seq, ...cached }) {
-    this._reset(MessageStore.from(cached));
-    this._session = { session_id, session_key, conversation_id, session_expiry_ms };
-    this._readSeq = Number.isSafeInteger(read_seq) ? read_seq : 0;
+  _take(record) {
+    const { session_id, session_key, conversation_id, session_expiry_ms } = record;
+    this._reset(MessageStore.from(record));
+    this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this._adopt(record);
+  }
+
+  // What the chat's other tabs have written down of it; false when this is not its record.
+  _adopt(record) {
+    if (!record?.session_id || record.session_id !== this._session?.session_id) return false;
+    const { outbox, read_seq, draft } = record;
+    this.store.adopt(outbox);
+    if (Number.isSafeInteger(read_seq)) this._readSeq = Math.max(this._readSeq, read_seq);
+    if (typeof draft === "string") this.draft = draft;
+    return true;
   }
 
   // Only what is certainly too old is: with a clock that cannot be right the server is asked.
@@ -316,12 +352,13 @@ export class Chat extends Emitter {
       this._settings.get("sessionExpiry") ?? policy ?? DEFAULT_EXPIRY_MS,
       policy ?? Infinity,
     );
-    return Number.isFinite(timestamp) && timestamp > 0 && this._now() - timestamp >= limit;
+    return timestamp > 0 && this._now() - timestamp >= limit;
   }
 
   _refuse() {
     this._cut();
     if (this.phase === "starting") this.phase = "idle";
+    this._storage.previous = null;
     this._isRefused = true;
     this._changed();
   }
@@ -348,7 +385,7 @@ export class Chat extends Emitter {
     talk.addEventListener("change", () => this._changed());
     talk.addEventListener("activity", () => this._touch());
     talk.addEventListener("ready", ({ detail }) => this._onReady(detail));
-    talk.addEventListener("over", ({ detail }) => this._over(detail.outcome, detail.told));
+    talk.addEventListener("over", ({ detail }) => this._onOver(detail));
     for (const name of ["message", "frame"])
       talk.addEventListener(name, ({ detail }) => this._emit(name, detail));
     talk.open();
@@ -360,8 +397,17 @@ export class Chat extends Emitter {
     this._timers.clear();
   }
 
+  // What is stored has the device's time: after that was set, it would be too old or too young.
+  _compareClocks({ server_time }) {
+    const skew = Date.parse(server_time) - this._now();
+    if (!(Math.abs(skew - this.skew) > CLOCK_WAS_SET_MS)) return;
+    this.skew = skew;
+    this._save();
+  }
+
   _onReady({ policy, lastSeq, isRestored }) {
     this.phase = "live";
+    this.ended = null;
     this.identify();
     if (policy?.session_expiry_ms) this._session.session_expiry_ms = policy.session_expiry_ms;
     if (isRestored) {
@@ -372,7 +418,17 @@ export class Chat extends Emitter {
     this._touch();
   }
 
-  _over(outcome, told, isHint = false) {
+  // A chat that was given up because this side was not seen for a while: the server says whether it can be had
+  // back.
+  _onOver({ outcome, told }) {
+    if (told.status !== "abandoned" || this.phase === "restoring") return this._over(outcome, told);
+    this._cut();
+    this.phase = "restoring";
+    this.ended = told;
+    this._askStatus();
+  }
+
+  _over(outcome, told) {
     if (this.phase === "restoring") return this._notRestored(outcome);
     if (this.phase === "over" || this.phase === "idle") return;
     this._cut();
@@ -381,28 +437,19 @@ export class Chat extends Emitter {
     const { status, reason, ended_by } = told;
     if (session_id) this._tell("session:ended", { status: status ?? outcome, reason, endedBy: ended_by });
     this._clearStorage(session_id);
-    if (session_id && !isHint) this._tabs.post({ type: "ended", session_id, outcome, told });
     this._session = this._startId = null;
     this.phase = "over";
     this.ended = told;
     this._changed();
   }
 
-  _onHint({ type, session_id, outcome, told }) {
-    if (type === "started") this._onStorage();
-    else if (type === "ended" && session_id === this._session?.session_id) this._over(outcome, told, true);
-  }
-
   _onStorage() {
     const { record } = this._storage.read();
-    if (!record?.session_id) return;
-    if (record.session_id === this._session?.session_id) {
-      this.store.adopt(record.outbox);
-      if (Number.isSafeInteger(record.read_seq)) this._readSeq = Math.max(this._readSeq, record.read_seq);
-      this._changed();
-    } else if (this.phase === "idle" || (this.phase === "over" && !this.isOpen)) {
+    if (this._adopt(record)) this._changed();
+    else if (record?.session_id && (this.phase === "idle" || (this.phase === "over" && !this.isOpen)))
       this._join(record);
-    }
+    // Another tab may have ended the chat: the server knows.
+    else this.talk?.reconnectNow();
   }
 
   _pump() {
@@ -411,24 +458,25 @@ export class Chat extends Emitter {
     this.talk.pump();
   }
 
-  // Something happened in the chat: it is kept, and its time begins anew.
   _touch() {
-    this._activeAt = this._now();
     this._save();
     this.markRead();
   }
 
-  _save() {
-    const timestamp = this._activeAt;
-    if (this._session) {
-      const { record } = this._storage.read();
-      if (record?.session_id === this._session.session_id) this.store.adopt(record.outbox);
-      const kept = { ...this._session, ...this.store.toJSON(), timestamp, read_seq: this._readSeq };
-      if (this._settings.get("persistMessages") === false) kept.messages = [];
-      return this._storage.write(kept);
-    }
-    if (this.phase !== "starting") return false;
-    return this._storage.write({ start_id: this._startId, outbox: this.store.outbox, timestamp });
+  // Something has happened in the chat: it is kept, and its time begins anew.
+  _save(draft) {
+    this._adopt(this._storage.read().record);
+    this.draft = draft ?? this.draft;
+    if (!this._session && this.phase !== "starting") return false;
+    const kept = {
+      ...(this._session ?? { start_id: this._startId }),
+      ...this.store.toJSON(),
+      draft: this.draft,
+      read_seq: this._readSeq,
+      timestamp: this._now(),
+    };
+    if (this._settings.get("persistMessages") === false) kept.messages = [];
+    return this._storage.write(kept);
   }
 
   // Another tab may have begun the next chat already: that one stays.

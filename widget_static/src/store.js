@@ -9,6 +9,8 @@ const KEPT_MESSAGES = 50;
 export class MessageStore {
   constructor() {
     this._outbox = new Map();
+    /** How far the other side has read. */
+    this.readSeq = 0;
     this.clear();
   }
 

@@ -58,6 +58,11 @@ export class Talk extends Emitter {
     this._connection.close();
   }
 
+  /** Ends a wait for the next try. */
+  reconnectNow() {
+    this._connection.reconnectNow();
+  }
+
   /** Sends and asks what can be sent and asked now. */
   pump() {
     this._delivery.pump({ wantsOlder: this.wantsOlder });
@@ -114,6 +119,7 @@ export class Talk extends Emitter {
     if (resume === "resync") this._store.clear();
     this.agentName = session.agent_name;
     this.queuePosition = session.queue_position;
+    this._store.readSeq = session.agent_read_seq;
     this._connection.heartbeatInterval = this._settings.heartbeatInterval(policy);
     this._delivery.restart();
     this._emit("ready", { policy, lastSeq: last_seq, isRestored: this._isRestoring });
@@ -177,6 +183,7 @@ const HANDLERS = new Map([
   [FRAME.assigned, (talk, { agent_name }) => talk._onAssigned(agent_name)],
   [FRAME.unassigned, (talk) => talk._onAssigned(null)],
   [FRAME.queue, (talk, { position }) => (talk.queuePosition = position)],
+  [FRAME.read, (talk, { by, seq }) => by === "agent" && (talk._store.readSeq = seq)],
   [FRAME.ended, (talk, payload) => talk._end(payload.status, payload)],
   [FRAME.error, (talk, payload) => talk._onError(payload)],
 ]);

@@ -1,21 +1,13 @@
 // What is shown of times and colours. Pure.
 
+/** What a message says, in the visitor's language where it tells what has happened. */
+export function wordsOf({ event, body }, texts) {
+  return texts.get(`event.${event?.reason}`, { name: event?.agent_name }) || body;
+}
+
 /** The time of day, in the reader's own manner. */
 export function timeOfDay(date, locale) {
-  return date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
-}
-
-/** "Today", "Yesterday" or the date; the year only where it is another one. */
-export function dayName(date, now, texts) {
-  const daysAgo = Math.round((startOfDay(now) - startOfDay(date)) / 86_400_000);
-  if (daysAgo === 0) return texts.get("today");
-  if (daysAgo === 1) return texts.get("yesterday");
-  const year = date.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString("en", { weekday: "long", day: "numeric", month: "long", year });
-}
-
-export function startOfDay(date) {
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+  return date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
 /** White or black, whichever is easy to read (WCAG contrast of 4.5 or more) on a colour, given as `rgb(…)`. */

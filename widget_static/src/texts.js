@@ -5,6 +5,9 @@ import { isObject } from "./protocol.js";
  * the language's plural categories. Parts bring texts of their own.
  */
 export const ENGLISH = {
+  lang: "en",
+  dir: "ltr",
+
   openChat: "Open chat",
   closeChat: "Close chat",
   unread: { one: "1 new message", other: "{count} new messages" },
@@ -22,13 +25,10 @@ export const ENGLISH = {
   withAgent: "You are chatting with {name}",
   chatEnded: "Chat ended",
 
-  restored: "Your chat has been restored",
-  today: "Today",
-  yesterday: "Yesterday",
   sending: "Sending…",
   sent: "Sent",
+  read: "Seen",
   failed: "Not sent",
-  retry: "Retry",
 
   message: "Message",
   placeholder: "Write a message…",
@@ -44,11 +44,19 @@ export const ENGLISH = {
   tryAgain: "Try again",
 };
 
-/** The texts in use: the site's own words over English. */
+/** The texts in use: the site's own words over those of the visitor's language over English. */
 export class Texts {
   constructor() {
     this._english = { ...ENGLISH };
     this._own = {};
+    this.speak("en");
+  }
+
+  /** From now on `words`, a language's texts by name, and dates and plural forms as `locale` has them. */
+  speak(locale, words = {}) {
+    this._plural = new Intl.PluralRules(locale);
+    this._words = words;
+    this.locale = locale;
   }
 
   /** The English texts that a part brings along. */
@@ -63,8 +71,8 @@ export class Texts {
 
   /** The text with this name; `values` by the names in braces, `count` chooses the plural form. */
   get(name, values = {}) {
-    const text = this._own[name] ?? this._english[name] ?? "";
-    const form = isObject(text) ? (text[plural.select(values.count)] ?? text.other ?? "") : text;
+    const text = this._own[name] ?? this._words[name] ?? this._english[name] ?? "";
+    const form = isObject(text) ? (text[this._plural.select(values.count)] ?? text.other ?? "") : text;
     return String(form).replace(/\{(\w+)\}/g, (_, value) => values[value]);
   }
 
@@ -74,4 +82,12 @@ export class Texts {
   }
 }
 
-const plural = new Intl.PluralRules("en");
+/**
+ * The locale for what the site or its tenant `wished`. "auto" is the first of the browser's languages
+ * (`theirs`) that there are words for (`hasWords`); a language without a country is the browser's own kind of
+ * it: the British have English times the British way.
+ */
+export function chooseLocale(wished = "en", theirs, hasWords) {
+  if (wished === "auto") return theirs.find(hasWords) ?? "en";
+  return theirs.find((tag) => tag.startsWith(wished)) ?? wished;
+}

@@ -8,10 +8,12 @@ import { Transcript } from "./transcript.js";
 const DARK_FOR = { auto: "(prefers-color-scheme: dark)", dark: "all", light: "not all" };
 const DEFAULT_COLOR = "rgb(37, 99, 235)";
 const MOST_RETURNS = 10;
+const ANNOUNCED_MS = 5000;
 
 /**
  * Everything that is seen, in an open shadow root. Shows a Chat and tells what the visitor does:
- * handlers {onToggle(isOpen), onSend(text) -> boolean, onRetry(id), onEnd() -> Promise,
+ * handlers {onNear() when it may be opened soon, onToggle(isOpen, isAsBefore), onSend(text) -> boolean,
+ * onEnd() -> Promise,
  * onStart(), onResume(), onError(code)}. `texts` are Texts, `loadPart(name)` gives a part's module.
  */
 export class View {
@@ -32,7 +34,11 @@ export class View {
       texts,
       transcript: this._transcript,
       composer: this._composer,
+      notice: this._notice,
       textBox: this._text,
+      loadPart: this._loadPart,
+      part: (name) => this._part(name),
+      warn: (text) => this._warn(text),
       announce: (text) => this.announce(text),
     };
     // Some pages draw themselves anew and throw out what they do not know; a page that insists has its way.
@@ -58,14 +64,16 @@ export class View {
     const button = (name, attributes, ...children) =>
       element("button", { type: "button", class: name, ...attributes }, ...children);
 
-    this._badge = element("span", { class: "badge", hidden: true });
+    this._badge = element("span", { class: "badge", "aria-hidden": "true", hidden: true });
     this._launcherIcon = element("span", {}, icon(ICONS.chat));
+    const { onNear } = this._handlers;
     this._launcher = button(
       "launcher",
-      { "aria-expanded": "false", onclick: () => this.toggle() },
+      { "aria-expanded": "false", onclick: () => this.toggle(), onpointerenter: onNear, onfocus: onNear },
       this._launcherIcon,
-      this._badge,
     );
+    // Beside the button, whose name and description say it all.
+    this._corner = element("div", { class: "corner" }, this._launcher, this._badge);
 
     this._title = element("h1", { class: "title", id: "title", dir: "auto" });
     this._subtitle = element("p", { class: "subtitle", dir: "auto" });
@@ -74,10 +82,7 @@ export class View {
     this._status = element("span", { class: "status", role: "status", dir: "auto" });
     this._end = button("end", { onclick: () => this._askEnd() });
     this._alert = element("p", { class: "alert", role: "alert", dir: "auto", hidden: true });
-    this._transcript = new Transcript({
-      texts: this._texts,
-      onRetry: (id) => this._handlers.onRetry(id),
-    });
+    this._transcript = new Transcript(this._texts);
 
     this._text = element("textarea", {
       rows: "1",
@@ -114,9 +119,9 @@ export class View {
     unseen.attachShadow({ mode: "closed" }).append(this._announcer);
     this._root = element(
       "div",
-      { class: "widget", lang: "en", dir: "ltr" },
+      { class: "widget" },
       this._panel,
-      this._launcher,
+      this._corner,
       unseen,
     );
     this._root.addEventListener(
@@ -146,29 +151,34 @@ export class View {
     this._renderNotice(chat);
     this._end.hidden = chat.phase === "over" || chat.phase === "idle" || chat.trouble !== null;
     if (this._end.hidden) this._closeDialog();
-    if (this.isOpen) this._transcript.render(chat, options.get("welcomeMessage"), options.get("locale"));
+    if (this.isOpen) this._transcript.render(chat, options.get("welcomeMessage"));
   }
 
   /** Says it once to those who listen instead of reading. */
   announce(text) {
-    this._announcer.replaceChildren(element("div", {}, text));
+    // Beside the one before, which may not have been said yet; gone before anybody comes across it.
+    const line = element("div", {}, text);
+    this._announcer.append(line);
+    setTimeout(() => line.remove(), ANNOUNCED_MS);
   }
 
-  toggle(isOpen = !this.isOpen) {
+  /** `isAsBefore`: on the page before; neither the focus nor the eye is drawn to it. */
+  toggle(isOpen = !this.isOpen, isAsBefore = false) {
     if (isOpen === this.isOpen) return;
     this.isOpen = isOpen;
     const hadFocus = this._shadow.activeElement !== null;
     this._closeDialog();
-    this._alert.hidden = true;
+    this._warn("");
     if (isOpen) this.setVisible(true);
     this._panel.hidden = !isOpen;
     this._root.classList.toggle("opened", isOpen);
     this._launcher.setAttribute("aria-expanded", String(isOpen));
     this._launcherIcon.replaceChildren(icon(isOpen ? ICONS.close : ICONS.chat));
-    this._handlers.onToggle(isOpen);
+    this._panel.style.animation = isAsBefore ? "none" : "";
+    this._handlers.onToggle(isOpen, isAsBefore);
     if (isOpen) {
       this._transcript.scrollToEnd();
-      this._focusInside();
+      if (!isAsBefore) this._focusInside();
     } else if (hadFocus) {
       this._launcher.focus();
     }
@@ -192,7 +202,7 @@ export class View {
 
   _renderLook(options) {
     this._root.classList.toggle("left", options.get("position") === "bottom-left");
-    this._launcher.hidden = options.get("launcher") === false;
+    this._corner.hidden = options.get("launcher") === false;
     const theme = options.get("theme") ?? "auto";
     if (theme !== this._theme) this._setDarkFor(DARK_FOR[theme]);
     this._theme = theme;
@@ -208,7 +218,8 @@ export class View {
     style.color = DEFAULT_COLOR;
     style.color = primaryColor;
     const { color } = getComputedStyle(this._root);
-    const rgb = color.startsWith("rgb") ? color : DEFAULT_COLOR;
+    // Opaque: what is read on it must not depend on what lies under it.
+    const rgb = color.startsWith("rgb") ? color.replace(/(,[^,]+,[^,]+),.*/, "$1)") : DEFAULT_COLOR;
     style.color = "";
     style.setProperty("--primary", rgb);
     style.setProperty("--on-primary", readableOn(rgb));
@@ -216,6 +227,7 @@ export class View {
 
   _renderTexts(options) {
     const text = (name) => this._texts.get(name);
+    for (const name of ["lang", "dir"]) this._root[name] = text(name);
     setText(this._title, options.get("title") ?? text("title"));
     setText(this._subtitle, options.get("subtitle") ?? text("subtitle"));
     this._subtitle.hidden = !this._subtitle.textContent;
@@ -288,15 +300,20 @@ export class View {
 
   // A part's module; null when it could not be loaded, which is told: what asked for it can be tried again.
   async _part(name) {
-    this._alert.hidden = true;
+    this._warn("");
     try {
       return await this._loadPart(name);
     } catch {
-      setText(this._alert, this._texts.get("notLoaded"));
-      this._alert.hidden = false;
+      this._warn(this._texts.get("notLoaded"));
       this._handlers.onError("part_not_loaded");
       return null;
     }
+  }
+
+  // Until the next thing is tried, or the window is closed.
+  _warn(text) {
+    setText(this._alert, text);
+    this._alert.hidden = !text;
   }
 
   _closeDialog() {

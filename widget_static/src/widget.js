@@ -2,11 +2,12 @@ import { Api } from "./api.js";
 import { Connection } from "./connection.js";
 import { HostPage } from "./page.js";
 import { Parts, partsFolder } from "./parts.js";
-import { FRAME, MAX_TEXT, cleanText, textLength } from "./protocol.js";
+import { FRAME, MAX_TEXT, cleanText, textLength, uuid } from "./protocol.js";
 import { Chat } from "./session.js";
 import { SessionStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
-import { Texts } from "./texts.js";
+import { wordsOf } from "./text.js";
+import { chooseLocale, Texts } from "./texts.js";
 import { Timers } from "./timers.js";
 import { View } from "./view.js";
 
@@ -33,16 +34,16 @@ export class Widget {
     });
     this._parts = new Parts({
       folder: partsFolder(scriptUrl, root),
-      files: PARTS,
+      hashes: PARTS,
       onLoad: (part) => this._onPart(part),
     });
     this._view = new View({
       texts: this._texts,
       nonce: options.get("nonce"),
       loadPart: (name) => this._parts.load(name),
-      onToggle: (isOpen) => this._onToggle(isOpen),
+      onNear: () => this._speak(),
+      onToggle: (...how) => this._onToggle(...how),
       onSend: (text) => this._chat.send(text),
-      onRetry: (id) => this._chat.retry(id),
       onEnd: () => this._end(),
       onStart: () => this._startNew(),
       onResume: () => this._chat.resume(),
@@ -67,6 +68,8 @@ export class Widget {
     this._chat.addEventListener("session", ({ detail: { name, ...facts } }) => tell(name, facts));
     this.update();
     if (options.get("autoRestore") !== false) this._chat.load();
+    // Later, when the host page can listen.
+    if (this._chat.wasOpen) queueMicrotask(() => this._isGone || this._view.toggle(true, true));
     this._configure();
     this._draw();
   }
@@ -77,6 +80,7 @@ export class Widget {
     this._texts.override(this._options.get("strings") ?? {});
     this._view.place(this._home());
     this._draw();
+    this._configure();
     return true;
   }
 
@@ -143,12 +147,11 @@ export class Widget {
     if (texts) this._texts.add(texts);
   }
 
-  _onToggle(isOpen) {
+  _onToggle(isOpen, isAsBefore) {
     clearTimeout(this._closing);
     if (isOpen) {
-      this._chat.open();
+      this._chat.open(!isAsBefore);
       this._configure();
-      this._addTalking();
     } else {
       this._chat.close();
     }
@@ -162,19 +165,52 @@ export class Widget {
       const part = await this._parts.load("talking");
       if (this._hasTalking || this._isGone) return;
       this._hasTalking = true;
-      part.create({ ...this._view.core, chat: this._chat, Timers, FRAME, MAX_TEXT, cleanText, textLength });
+      part.create({
+        ...this._view.core,
+        chat: this._chat,
+        api: this._api,
+        settings: this._options,
+        stay: () => clearTimeout(this._closing),
+        Timers,
+        FRAME,
+        MAX_TEXT,
+        cleanText,
+        textLength,
+        uuid,
+        wordsOf,
+      });
       this._draw();
     } catch {
-      // The chat goes on without it, and the next opening tries again.
+      // The chat goes on without it; it is asked for again when the connection changes, and with the next opening.
+    }
+  }
+
+  // The words of another language are a part; English waits for nothing.
+  async _speak() {
+    const partOf = (tag) => `locale_${tag.split("-")[0]}`;
+    const hasWords = (tag) => /^en/.test(tag) || partOf(tag) in PARTS;
+    const wished = this._options.get("locale");
+    const locale = chooseLocale(wished, navigator.languages, hasWords);
+    try {
+      const { words } = partOf(locale) in PARTS ? await this._parts.load(partOf(locale)) : {};
+      if (wished !== this._options.get("locale")) return;
+      this._texts.speak(locale, words);
+      this._draw();
+    } catch {
+      // It stays as it is, and is asked for again when the connection changes.
     }
   }
 
   // Nothing is asked of the server before the visitor has a chat or opens one.
   async _configure() {
-    if (this._isConfigured || this._chat.phase === "idle") return;
+    if (this._chat.phase === "idle") return;
+    this._speak();
+    this._addTalking();
+    if (this._isConfigured) return;
     this._isConfigured = true;
     try {
       this._options.configure(await this._api.config(this._options.tenantId));
+      this._speak();
       this._onChange();
     } catch {
       // The look stays as it is; it is asked for again when the connection changes.
@@ -193,6 +229,9 @@ export class Widget {
   _draw() {
     this._isDrawing = false;
     if (this._isGone) return;
+    const { phase, trouble } = this._chat;
+    // Shown as on the page before, but the chat is over: the visitor begins the next one.
+    if (phase === "idle" && !trouble) this._view.toggle(false);
     this._view.render(this._chat, this._options);
     this._tellChanges();
   }
@@ -220,9 +259,11 @@ export class Widget {
     this._draw();
   }
 
-  _onMessage({ seq, sender_type, sender_name, message_type, body, created_at }) {
+  _onMessage(message) {
+    const { seq, sender_type, sender_name, message_type, body, created_at } = message;
+    const text = wordsOf(message, this._texts);
     if (sender_type !== "visitor")
-      this._view.announce(sender_type === "agent" ? `${sender_name}: ${body}` : body);
+      this._view.announce(sender_type === "agent" ? `${sender_name}: ${text}` : text);
     const who = { senderType: sender_type, senderName: sender_name };
     this._tell("message", { seq, ...who, messageType: message_type, body, createdAt: created_at });
   }

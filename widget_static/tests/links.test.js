@@ -52,3 +52,24 @@ test("PR19 an address ends before quotes, markup and characters that turn the te
     assert.deepEqual(links(`https://a.example/b${end}`), [["https://a.example/b", "https://a.example/b"]]);
   }
 });
+
+test("e-mail addresses are links to the bare address", () => {
+  assert.deepEqual(links("Write to help@shop.example, or mailto:Vera.M+x@mail.shop.example."), [
+    ["help@shop.example", "mailto:help@shop.example"],
+    ["mailto:Vera.M+x@mail.shop.example", "mailto:Vera.M+x@mail.shop.example"],
+  ]);
+  assert.deepEqual(links("mailto:vera@shop.example?bcc=eve@evil.example&body=x"), [
+    ["mailto:vera@shop.example", "mailto:vera@shop.example"],
+    ["eve@evil.example", "mailto:eve@evil.example"],
+  ]);
+  for (const text of ["@vera", "vera@", "vera@localhost", "a @ b.example", 'mailto:"x"@y']) {
+    assert.deepEqual(links(text), [], text);
+  }
+});
+
+test("a text that is no address costs no more than a look", () => {
+  const began = process.cpuUsage().user;
+  for (const text of ["a".repeat(4000), "a.".repeat(2000), "a@".repeat(2000), `a@${"b.".repeat(2000)}`])
+    pieces(text);
+  assert.ok(process.cpuUsage().user - began < 1_000_000);
+});

@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Parts, partsFolder } from "../src/parts.js";
 
-const FILES = { talking: "talking-0123456789ab.js" };
+const HASHES = { talking: "0123456789ab" };
+const FILE = "talking-0123456789ab.js";
 
 function makeParts(load) {
   const asked = [];
   const came = [];
   const parts = new Parts({
     folder: "https://chat.test/chat-widget/",
-    files: FILES,
+    hashes: HASHES,
     onLoad: (part) => came.push(part),
     load: async (url) => {
       asked.push(url.slice("https://chat.test/chat-widget/".length));
@@ -24,7 +25,7 @@ test("a part is loaded once, however often it is asked for", async () => {
   const { parts, asked, came } = makeParts(() => part);
   assert.deepEqual(await Promise.all([parts.load("talking"), parts.load("talking")]), [part, part]);
   assert.equal(await parts.load("talking"), part);
-  assert.deepEqual([asked, came], [[FILES.talking], [part]]);
+  assert.deepEqual([asked, came], [[FILE], [part]]);
 });
 
 test("a part that did not load is asked for again, at an address that no browser remembers", async () => {
@@ -38,7 +39,7 @@ test("a part that did not load is asked for again, at an address that no browser
   await assert.rejects(parts.load("talking"), TypeError);
   isAway = false;
   assert.equal(await parts.load("talking"), part);
-  assert.deepEqual(asked, [FILES.talking, `${FILES.talking}?retry=1`, `${FILES.talking}?retry=2`]);
+  assert.deepEqual(asked, [FILE, `${FILE}?retry=1`, `${FILE}?retry=2`]);
   assert.deepEqual(came, [part]);
 });
 

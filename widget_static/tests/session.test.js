@@ -40,12 +40,14 @@ class FakeConnection extends EventTarget {
     this.state = "closed";
   }
 
+  reconnectNow() {
+    this.hurried = true;
+  }
+
   send(type, payload) {
     if (this.state === "ready") this.sent.push({ type, payload });
     return this.state === "ready";
   }
-
-  reconnectNow() {}
 
   // The server's side.
   ready({ messages = [], last_seq = messages.length, resume = "resumed", session = {} } = {}) {
@@ -76,7 +78,7 @@ class FakeConnection extends EventTarget {
 /** One browser: what its tabs share. */
 class Browser {
   items = new Map();
-  hints = [];
+  tabItems = new Map();
   calls = [];
   tabs = [];
   now = Date.parse("2026-01-05T09:00:00Z");
@@ -102,16 +104,29 @@ class Browser {
         this.calls.push([name, ...args]);
         return this.answers[name](...args);
       };
-    const area = {
-      getItem: (key) => this.items.get(key) ?? null,
-      setItem: (key, text) => this.items.set(key, text),
-      removeItem: (key) => this.items.delete(key),
-    };
     const tab = { connections: [], log: [], page: { visible: true, used: false } };
-    const others = () => this.tabs.filter((other) => other !== tab);
+    // As in a browser: the other tabs hear of what changes, each in a task of its own.
+    const changed = (items, key, text) => {
+      if ((items.get(key) ?? null) === text) return;
+      if (text === null) items.delete(key);
+      else items.set(key, text);
+      if (items !== this.items) return;
+      for (const other of this.tabs.filter((each) => each !== tab))
+        queueMicrotask(() => other.handlers?.onStorage(key));
+    };
+    const areaOf = (items) => ({
+      getItem: (key) => items.get(key) ?? null,
+      setItem: (key, text) => changed(items, key, text),
+      removeItem: (key) => changed(items, key, null),
+    });
     tab.chat = new Chat({
       api: { start: call("start"), status: call("status"), end: call("end") },
-      storage: new SessionStorage({ tenantId: "demo-tenant", apiHost: "chat.test", area: () => area }),
+      storage: new SessionStorage({
+        tenantId: "demo-tenant",
+        apiHost: "chat.test",
+        area: () => areaOf(this.items),
+        tabArea: () => areaOf(this.tabItems),
+      }),
       settings: {
         tenantId: "demo-tenant",
         visitor,
@@ -128,9 +143,10 @@ class Browser {
       makeTabs: (handlers) => {
         tab.handlers = handlers;
         return {
-          post: (hint) => others().forEach((other) => other.handlers.onHint(structuredClone(hint))),
           exclusively: (action) => action(),
-          close() {},
+          close() {
+            tab.handlers = null;
+          },
         };
       },
       makeConnection: (options) => {
@@ -172,10 +188,11 @@ async function startedTab() {
   return tab;
 }
 
-async function restoredTab(record = {}) {
+async function restoredTab(record = {}, atOnce = () => {}) {
   browser.store({ ...SESSION, messages: [message(1)], timestamp: browser.now - MINUTE, ...record });
   const tab = browser.tab();
   tab.chat.load();
+  atOnce(tab.chat);
   await settled();
   return tab;
 }
@@ -412,6 +429,193 @@ test("what was typed during a failing restore is sent in the new chat; older tex
   );
 });
 
+test("what became of a restore is told by the next start, also from a later page, and once", async () => {
+  const { session_id } = SESSION;
+  const toldBy = async (tab) => {
+    tab.chat.open();
+    await settled();
+    return browser.callsOf("start").at(-1)[0].previous;
+  };
+  await restoredTab({ timestamp: browser.now - 31 * MINUTE });
+  await restoredTab({ timestamp: browser.now - 32 * MINUTE });
+  const later = browser.tab();
+  later.chat.load();
+  assert.deepEqual(await toldBy(later), { session_id, outcome: "expired" });
+  await later.chat.end();
+  assert.equal(await toldBy(browser.tab()), undefined);
+});
+
+test("a restore that the network held up until the chat was given up failed for the network", async () => {
+  browser.answers.status = () => {
+    throw new ApiError("network");
+  };
+  const tab = await restoredTab();
+  browser.answers.status = () => ({ status: "abandoned", restorable: false });
+  tab.chat.wake();
+  await settled();
+  tab.chat.open();
+  await settled();
+  const { session_id } = SESSION;
+  assert.deepEqual(browser.callsOf("start")[0][0].previous, { session_id, outcome: "network" });
+});
+
+test("an item that does not say whose it was is told as such", async () => {
+  browser.store('{"session_id": "');
+  const tab = browser.tab();
+  tab.chat.open();
+  await settled();
+  assert.deepEqual(browser.callsOf("start")[0][0].previous, { session_id: null, outcome: "storage" });
+});
+
+test("what the server will not hear of the last chat does not keep it from the next", async () => {
+  browser.tabItems.set("cc_chat_session:chat.test:demo-tenant:previous", '{"outcome": "tampered"}');
+  const { start } = browser.answers;
+  browser.answers.start = (body) => {
+    if (body.previous) throw new ApiError("invalid", 400);
+    return start();
+  };
+  const tab = browser.tab();
+  tab.chat.open();
+  await settled();
+  assert.equal(tab.chat.trouble, "unavailable");
+  tab.chat.resume();
+  await settled();
+  assert.equal(tab.chat.phase, "live");
+});
+
+test("a window that is open because it was begins no chat in place of one that is over", async () => {
+  browser.tabItems.set("cc_chat_view", `${SESSION.session_id} 0`);
+  browser.answers.status = () => ({ status: "ended", restorable: false });
+  const tab = await restoredTab({}, (chat) => {
+    assert.equal(chat.wasOpen, true);
+    chat.open(false);
+  });
+  assert.deepEqual([tab.chat.phase, browser.callsOf("start").length], ["idle", 0]);
+
+  const writer = await restoredTab({}, (chat) => {
+    chat.open(false);
+    chat.send("I am here");
+  });
+  assert.equal(browser.callsOf("start").length, 1);
+  assert.deepEqual(
+    writer.chat.store.outbox.map(({ body }) => body),
+    ["I am here"],
+  );
+});
+
+test("only the window of this tab, with this chat, was open", () => {
+  browser.tabItems.set("cc_chat_view", `${OTHER.session_id} 0`);
+  const none = browser.tab();
+  none.chat.load();
+  assert.ok(!none.chat.wasOpen);
+  browser.store({ ...SESSION, timestamp: browser.now });
+  const tab = browser.tab();
+  tab.chat.load();
+  assert.ok(!tab.chat.wasOpen);
+});
+
+test("a chat that was given up while its socket stood is taken up again, if it can be had back", async () => {
+  const tab = await startedTab();
+  tab.chat.send("hello");
+  browser.answers.status = () => ({ status: "abandoned", restorable: true });
+  tab.connection.say("chat.session.ended", {
+    status: "abandoned",
+    reason: "disconnected",
+    ended_by: "system",
+  });
+  assert.equal(browser.stored.session_id, SESSION.session_id, "kept while it is undecided");
+  await settled();
+  assert.equal(tab.connections.length, 2);
+  tab.connection.ready({ resume: "reopened" });
+  assert.deepEqual([tab.chat.phase, tab.chat.ended, tab.connection.said.restored], ["live", null, true]);
+  assert.deepEqual(
+    tab.connection.framesOf("chat.message.send").map(({ body }) => body),
+    ["hello"],
+  );
+});
+
+test("a chat that was given up and cannot be had back is shown as over, with its reason", async () => {
+  const told = { status: "abandoned", reason: "idle", ended_by: "system" };
+  const tab = await startedTab();
+  tab.chat.open();
+  browser.answers.status = () => {
+    throw new ApiError("network");
+  };
+  tab.connection.say("chat.session.ended", told);
+  await settled();
+  assert.equal(browser.stored.session_id, SESSION.session_id, "the network decides nothing");
+  browser.answers.status = () => ({ status: "abandoned", restorable: false });
+  mock.timers.tick(1000);
+  await settled();
+  assert.deepEqual([tab.chat.phase, tab.chat.ended, browser.stored], ["over", told, null]);
+  assert.equal(browser.callsOf("start").length, 1, "no other begins by itself");
+});
+
+test("one that is given up again while it is taken up is over", async () => {
+  const tab = await startedTab();
+  browser.answers.status = () => ({ status: "abandoned", restorable: true });
+  tab.connection.say("pong", { last_seq: 0, status: "abandoned" });
+  await settled();
+  tab.connection.say("error", { code: "session_over", status: "abandoned", reason: "idle" });
+  assert.deepEqual([tab.chat.phase, browser.callsOf("status").length], ["over", 1]);
+});
+
+test("a half-written text is there on the next page and in the other tabs, and goes with its message", async () => {
+  const tab = await startedTab();
+  const other = browser.tab();
+  other.chat.load();
+  await settled();
+  other.connection.ready();
+  tab.chat.keepDraft("half a");
+  await settled();
+  assert.equal(other.chat.draft, "half a");
+  other.connection.say("chat.message.new", { message: message(1) });
+  const next = browser.tab();
+  next.chat.load();
+  assert.equal(next.chat.draft, "half a");
+  next.chat.keepDraft("");
+  await settled();
+  assert.deepEqual([tab.chat.draft, other.chat.draft, browser.stored.draft], ["", "", ""]);
+});
+
+test("a tab that missed what another one wrote does not undo it", async () => {
+  const tab = await startedTab();
+  browser.store({ ...browser.stored, draft: "half a", read_seq: 7, outbox: [UNSENT] });
+  tab.connection.say("chat.message.new", { message: message(1) });
+  const { draft, read_seq, outbox } = browser.stored;
+  assert.deepEqual([draft, read_seq, outbox.map(({ body }) => body)], ["half a", 7, ["unsent"]]);
+  browser.store({ ...browser.stored, draft: "half a text" });
+  tab.chat.wake();
+  assert.equal(tab.chat.draft, "half a text", "a page that comes back reads what it has missed");
+});
+
+test("BS14 a device clock that is set during the chat ages it by nothing", async () => {
+  const tab = await startedTab();
+  const DAY = 24 * 60 * MINUTE;
+  let serverTime = browser.now;
+  const pong = () =>
+    tab.connection.say("pong", {
+      last_seq: 0,
+      status: "queued",
+      server_time: new Date(serverTime).toISOString(),
+    });
+  for (const jump of [2 * DAY, -4 * DAY]) {
+    pong();
+    browser.now += jump;
+    serverTime += MINUTE;
+    pong();
+    assert.equal(tab.chat.skew, serverTime - browser.now);
+    const next = browser.tab();
+    next.chat.load();
+    assert.equal(next.chat.phase, "restoring");
+  }
+  const { timestamp } = browser.stored;
+  serverTime += 1000;
+  browser.now += 1000;
+  pong();
+  assert.equal(browser.stored.timestamp, timestamp, "a heartbeat alone renews nothing");
+});
+
 test("BS02 a damaged item is cleared, and the next start says so", async () => {
   browser.store({ ...SESSION, session_key: "short" });
   const tab = browser.tab();
@@ -596,7 +800,7 @@ test("the host page hears of each start, restore, expiry and end", async () => {
   assert.deepEqual(heard.splice(0), [told("session:restored")]);
 
   const ended = { status: "ended", reason: "agent", ended_by: "agent" };
-  second.connection.say("chat.session.ended", ended);
+  for (const { connection } of [first, second]) connection.say("chat.session.ended", ended);
   const end = { status: "ended", reason: "agent", endedBy: "agent" };
   assert.deepEqual(heard.splice(0), [told("session:ended", end), told("session:ended", end)], "in both tabs");
 
@@ -672,6 +876,7 @@ test("ending clears storage here and ends it in every tab; then the next opening
   await first.chat.end();
   assert.deepEqual(browser.callsOf("end"), [[SESSION.session_id, SESSION.session_key]]);
   assert.equal(browser.stored, null);
+  second.connection.say("chat.session.ended", { status: "ended", reason: "visitor", ended_by: "visitor" });
   for (const { chat, connection } of [first, second]) {
     assert.deepEqual([chat.phase, chat.ended.ended_by, connection.state], ["over", "visitor", "closed"]);
   }
@@ -680,6 +885,21 @@ test("ending clears storage here and ends it in every tab; then the next opening
   first.chat.open();
   await settled();
   assert.equal(browser.callsOf("start").length, 2);
+});
+
+test("a tab that waits for its next try connects at once when another tab has ended the chat", async () => {
+  const first = await startedTab();
+  const second = browser.tab();
+  second.chat.load();
+  await settled();
+  second.connection.ready();
+  second.connection._become("waiting");
+  first.chat.send("only a change");
+  await settled();
+  assert.notEqual(second.connection.hurried, true, "one of many changes");
+  await first.chat.end();
+  await settled();
+  assert.equal(second.connection.hurried, true);
 });
 
 test("an end that does not reach the server is not pretended", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
+import { initials } from "../src/parts/talking/avatar.js";
+import { countdown } from "../src/parts/talking/expiry.js";
 import { showTyping, tellTyping } from "../src/parts/talking/typing.js";
 import { FRAME } from "../src/protocol.js";
 import { Timers } from "../src/timers.js";
@@ -16,12 +18,13 @@ function makeCore() {
   const textBox = new EventTarget();
   const rows = [];
   const transcript = { node: { append: (row) => rows.push(row) }, change: (action) => action() };
-  const element = (tag, attributes = {}) => ({ ...attributes });
+  const element = (tag, attributes = {}) => ({ ...attributes, replaceChildren() {} });
+  const icon = () => ({});
   const type = (text) => {
     textBox.value = text;
     textBox.dispatchEvent(new Event("input"));
   };
-  return { core: { chat, textBox, transcript, element, Timers, FRAME }, told, type, rows };
+  return { core: { chat, textBox, transcript, element, icon, Timers, FRAME }, told, type, rows };
 }
 
 test("typing is told at most every 3 s, and its end once", () => {
@@ -85,4 +88,19 @@ test("the agent's dots go away with the message, without a connection, and by th
     }),
     false,
   );
+});
+
+test("an agent's picture has the first letters of the first and the last word", () => {
+  assert.equal(initials("alice"), "A");
+  assert.equal(initials(" Alice  van der Berg "), "AB");
+  assert.equal(initials("émile zola"), "ÉZ");
+  assert.equal(initials("🦊 fox"), "🦊F");
+  assert.equal(initials("شركة"), "ش");
+});
+
+test("a countdown shows the second that has begun, and never less than nothing", () => {
+  assert.equal(countdown(120_000), "2:00");
+  assert.equal(countdown(64_001), "1:05");
+  assert.equal(countdown(999), "0:01");
+  assert.equal(countdown(-5000), "0:00");
 });

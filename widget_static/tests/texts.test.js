@@ -17,13 +17,13 @@ test("the site's own words win; what it leaves out stays", () => {
   texts.override({ send: "Off it goes", unread: "{count} unread" });
   assert.equal(texts.get("send"), "Off it goes");
   assert.equal(texts.get("unread", { count: 1 }), "1 unread");
-  assert.equal(texts.get("retry"), "Retry");
+  assert.equal(texts.get("message"), "Message");
 });
 
 test("words that are none do no harm", () => {
   const texts = new Texts();
-  texts.override({ send: 5, retry: null, unread: { one: 1 } });
-  assert.deepEqual([texts.get("send"), texts.get("retry"), texts.get("nowhere")], ["5", "Retry", ""]);
+  texts.override({ send: 5, message: null, unread: { one: 1 } });
+  assert.deepEqual([texts.get("send"), texts.get("message"), texts.get("nowhere")], ["5", "Message", ""]);
   assert.equal(texts.get("unread", { count: 2 }), "");
 });
 

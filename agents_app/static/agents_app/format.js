@@ -57,12 +57,17 @@ export function lastLine(session) {
   return message.sender_type === "agent" ? `${message.sender_name}: ${line}` : line;
 }
 
+// Idle chats are announced some time ahead: what is further off is no news yet.
+const WARNED_MS = 120_000;
+
 /** Whether the visitor is there, in words. The sweep comes every few minutes, so one can be gone for longer. */
 export function presenceText(session, now) {
   const gone = since(session.last_seen_at, now);
   if (isOver(session)) return gone === null ? "" : `Last seen ${describeSpan(gone)} ago`;
-  if (session.presence === "online") return "Online";
-  if (session.presence === "away") return "Away (tab hidden)";
+  const left = session.expires_at ? Date.parse(session.expires_at) - now : Infinity;
+  const closing = left > 0 && left <= WARNED_MS ? `, idle: will be closed in ${formatSpan(left)}` : "";
+  if (session.presence === "online") return `Online${closing}`;
+  if (session.presence === "away") return `Away (tab hidden)${closing}`;
   if (gone === null) return "Gone";
   const timeout = session.disconnect_timeout_ms;
   if (gone < timeout) return `Gone for ${formatSpan(gone)}, will be abandoned at ${formatSpan(timeout)}`;
@@ -99,6 +104,12 @@ export function stageText(session) {
   return (session.status === "abandoned" && STAGES[session.stage]) || "";
 }
 
+/** What the visitor thought of it; empty before that is known. */
+export function ratingText({ rating }) {
+  if (!rating) return "";
+  return `${rating.score} of 5${rating.comment ? `: ${rating.comment}` : ""}`;
+}
+
 /** Where a session stands, for the visitor panel. */
 export function statusText(session, agentId) {
   if (session.status === "active") {
@@ -117,6 +128,12 @@ export function safePageUrl(address) {
   } catch {
     return null;
   }
+}
+
+/** Such as "48 kB". */
+export function formatSize(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Host and path, without the noise of scheme and query. */

@@ -159,6 +159,8 @@ export class ConsoleState {
       case "chat.message.new":
       case "chat.message.ack":
         return this.#onMessage(payload.message);
+      case "chat.session.expiring":
+        return this.#onExpiring(payload);
       case "chat.typing":
         return this.#onTyping(payload);
       case "chat.read":
@@ -212,6 +214,12 @@ export class ConsoleState {
     // Visitors who have not written are in no snapshot, and come and go all the time.
     const session = this.summary(session_id);
     if (session) this.#keep({ ...session, presence, last_seen_at });
+    return [];
+  }
+
+  #onExpiring({ session_id, at }) {
+    const session = this.summary(session_id);
+    if (session) this.#keep({ ...session, expires_at: at });
     return [];
   }
 
@@ -362,6 +370,7 @@ function withMessage(session, message) {
   const changed = { ...session, last_seq: message.seq, last_message: message };
   if (message.sender_type === "system") return changed;
   changed.last_activity_at = message.created_at;
+  delete changed.expires_at;
   changed.waiting_since =
     message.sender_type === "visitor" ? (session.waiting_since ?? message.created_at) : null;
   return changed;

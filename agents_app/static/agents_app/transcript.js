@@ -1,10 +1,11 @@
 /** The messages of the open chat, with what is still on its way. */
 
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
-import { formatDay, formatTime, isOver } from "./format.js";
+import { formatDay, formatSize, formatTime, isOver } from "./format.js";
 
 const NEAR_END_PX = 80;
 const GROUP_MS = 5 * 60_000;
+const LARGEST_PX = 280;
 
 export class TranscriptView {
   #state;
@@ -99,7 +100,8 @@ export class TranscriptView {
       setText(part(node, "text"), formatDay(message.created_at, this.#state.now));
       return;
     }
-    setText(part(node, "body"), message.body);
+    if (message.attachment) showFile(part(node, "body"), message.attachment);
+    else setText(part(node, "body"), message.body);
     const time = part(node, "time");
     if (time.dateTime !== message.created_at) {
       time.dateTime = message.created_at;
@@ -140,6 +142,27 @@ export class TranscriptView {
     this.#followsEnd = true;
     this.#newer.hidden = true;
   }
+}
+
+/** A picture by its thumbnail, any other file by its name; either leads to the file. */
+function showFile(body, { name, size, url, thumbnail }) {
+  if (body.querySelector("a")?.getAttribute("href") === url) return;
+  const link = Object.assign(document.createElement("a"), { target: "_blank", rel: "noopener noreferrer" });
+  link.setAttribute("href", url);
+  if (thumbnail) {
+    const picture = Object.assign(document.createElement("img"), { src: thumbnail.url, alt: name });
+    // Its place is there before the picture is: the reader's must not move.
+    const scale = Math.min(1, LARGEST_PX / Math.max(thumbnail.width, thumbnail.height));
+    picture.width = Math.ceil(thumbnail.width * scale);
+    picture.height = Math.ceil(thumbnail.height * scale);
+    link.append(picture);
+  } else {
+    const label = document.createElement("bdi");
+    label.textContent = name;
+    link.append(label, ` (${formatSize(size)})`);
+  }
+  link.className = thumbnail ? "file-picture" : "file-name";
+  body.replaceChildren(link);
 }
 
 /** Whether the sender goes on, so that the name need not be said again. */

@@ -8,6 +8,7 @@ import {
   formatTime,
   overText,
   presenceText,
+  ratingText,
   safePageUrl,
   shortUrl,
   since,
@@ -43,6 +44,7 @@ export class VisitorPanel {
     this.#fact("started", this.#startedText(session));
     const waited = since(session.waiting_since, now);
     this.#fact("waited", waited === null || session.closed_at ? "" : formatSpan(waited));
+    this.#fact("rating", ratingText(session));
     this.#page(session);
   }
 

@@ -5,9 +5,9 @@ from django.utils.html import format_html
 from sessions_app import widget
 from sessions_app.models import Tenant
 
-NEWEST = '<script async src="{url}/chat-widget.js" data-tenant-id="{tenant}"></script>'
+NEWEST = '<script async src="{url}/chat-widget.js" data-tenant-id="{tenant}"{locale}></script>'
 PINNED = (
-    '<script async src="{url}/chat-widget/{version}.js" data-tenant-id="{tenant}"\n'
+    '<script async src="{url}/chat-widget/{version}.js" data-tenant-id="{tenant}"{locale}\n'
     '        integrity="{integrity}" crossorigin="anonymous"></script>'
 )
 
@@ -20,9 +20,13 @@ class Command(BaseCommand):
         parser.add_argument("--url", default=_own_url(), help="where this chat center is reached (%(default)s)")
 
     def handle(self, *, tenant: str, url: str, **options) -> None:
-        if not Tenant.objects.filter(slug=tenant).exists():
+        locale = Tenant.objects.filter(slug=tenant).values_list("locale", flat=True).first()
+        if locale is None:
             raise CommandError(f'There is no tenant "{tenant}".')
+        # Known from the tag, another language than English is there when the window opens.
+        is_english = locale in ("", "en")
         values = {"url": url.rstrip("/"), "tenant": tenant}
+        values["locale"] = "" if is_english else format_html(' data-locale="{}"', locale)
         self.stdout.write("The newest version, always:\n\n" + format_html(NEWEST, **values))
         pinned = format_html(PINNED, **values, version=widget.version(), integrity=widget.integrity())
         self.stdout.write(f"\nThis version alone, which the browser checks:\n\n{pinned}")

@@ -1,14 +1,51 @@
+import avatarCss from "./talking/avatar.css";
+import { avatarOf } from "./talking/avatar.js";
 import { countCharacters } from "./talking/counter.js";
+import { arrangeByDay } from "./talking/days.js";
+import endCss from "./talking/end.css";
+import { followEnd } from "./talking/end.js";
+import expiryCss from "./talking/expiry.css";
+import { warnOfExpiry } from "./talking/expiry.js";
+import filesCss from "./talking/files.css";
+import { drawFile, takeFiles } from "./talking/files.js";
+import { keepFocus } from "./talking/focus.js";
 import { pieces } from "./talking/links.js";
-import css from "./talking/talking.css";
+import { keepDraft, keepPlace, markRow } from "./talking/memory.js";
+import { askWho } from "./talking/prechat.js";
+import { askRating } from "./talking/rating.js";
+import { addSound } from "./talking/sound.js";
+import talkingCss from "./talking/talking.css";
+import { countInTitle } from "./talking/title.js";
+import toolsCss from "./talking/tools.css";
+import { addTools } from "./talking/tools.js";
 import { showTyping, tellTyping } from "./talking/typing.js";
+import { drawFailure } from "./talking/failure.js";
+import { markRestored } from "./talking/restored.js";
 import { fitViewport } from "./talking/viewport.js";
 
-export const styles = css;
+export const styles = [talkingCss, avatarCss, toolsCss, endCss, expiryCss, filesCss].join("");
 
 export const texts = {
+  restored: "Your chat has been restored",
+  today: "Today",
+  yesterday: "Yesterday",
+  retry: "Retry",
+  newMessages: { one: "1 new message", other: "{count} new messages" },
+  toNewest: "To the newest message",
+
   charactersLeft: { one: "1 character left", other: "{count} characters left" },
   charactersOver: { one: "1 character too many", other: "{count} characters too many" },
+
+  attach: "Attach files",
+  dropFiles: "Drop files here to send them",
+  emoji: "Emoji",
+  soundOff: "Turn sound off",
+  soundOn: "Turn sound on",
+  download: "Download transcript",
+
+  expiring: "Nobody has written for a while. This chat will be closed in {time}.",
+  expiringSoon: "Nobody has written for a while. This chat will be closed in two minutes.",
+  stillHere: "I'm still here",
 
   // More precise than what the core says by itself.
   "over.visitor": "You ended this chat. Thank you!",
@@ -17,17 +54,53 @@ export const texts = {
   "over.idle": "This chat was closed because nobody wrote for a while.",
   "over.disconnected": "This chat was closed because the connection was lost for too long.",
   "over.not_found": "This chat is no longer available.",
+  // What the server tells in English alone, by the reason of the message's event.
+  "event.accepted": "{name} joined the chat",
+  "event.agent_gone": "{name} left the chat",
+  "event.reopened": "You are back",
+  "event.visitor": "You ended the chat",
+  "event.agent": "{name} ended the chat",
+  "event.admin": "The chat was closed",
+  "event.idle": "The chat was closed: nobody wrote for a while",
+  "event.disconnected": "The connection was lost for a while",
+
   replaced: "This chat is open in many other tabs.",
   "replaced.button": "Continue here",
 };
 
-/** What makes talking pleasant, from the first opening on: links, typing, the counter, a phone's keyboard. */
+/** What makes talking pleasant; `core` is that of the README. */
 export function create(core) {
-  core.transcript.writeWith((text) => pieces(text).map((piece) => written(core, piece)));
+  core.transcript.improve({
+    write: (text) => pieces(text).map((piece) => written(core, piece)),
+    arrange: (items) => {
+      // Days are told from the server's clock: the device's may be wrong.
+      const now = new Date(Date.now() + core.chat.skew);
+      return arrangeByDay(markRestored(items, core.chat, core.texts), core.texts, now);
+    },
+    draw: (node, item) => {
+      const { kind, name, follows } = item;
+      markRow(node, item);
+      node.classList.toggle("follows", Boolean(follows));
+      if (kind === "agent" && !follows) node.prepend(avatarOf(core, name));
+      drawFile(core, node, item);
+      if (item.state === "failed") drawFailure(core, node, item);
+    },
+  });
   tellTyping(core);
   showTyping(core);
   countCharacters(core);
   fitViewport(core);
+  keepFocus(core);
+  keepDraft(core);
+  keepPlace(core);
+  followEnd(core);
+  countInTitle(core);
+  addTools(core);
+  takeFiles(core);
+  askWho(core);
+  addSound(core);
+  warnOfExpiry(core);
+  askRating(core);
 }
 
 function written({ element }, { text, href }) {

@@ -1,17 +1,20 @@
 // Addresses in a text become links. Pure.
 
-const LINK = /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi;
+const WEB = /https?:\/\/[^\s<>"'`\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/;
+// Of bounded length: what is no address must not cost more than a look.
+const MAIL = /(?:mailto:)?[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/;
+const LINK = new RegExp(`\\b(?:${WEB.source}|${MAIL.source})`, "gi");
 
 /**
- * The text in pieces, in order: {text} or {text, href}. Only http and https addresses become links, and only
- * as they are written: nothing is decoded, so what the reader sees is where the link leads.
+ * The text in pieces, in order: {text} or {text, href}. Only http, https and e-mail addresses become links, and
+ * only as they are written: nothing is decoded, so what the reader sees is where the link leads.
  */
 export function pieces(text) {
   const found = [];
   let end = 0;
   for (const match of text.matchAll(LINK)) {
     const written = withoutClosing(match[0]);
-    const href = webAddress(written);
+    const href = webAddress(written) ?? mailAddress(written);
     if (!href) continue;
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     found.push({ text: written, href });
@@ -43,4 +46,9 @@ function webAddress(text) {
   } catch {
     return null;
   }
+}
+
+// The bare address: a subject, a copy or a text that somebody else has thought of is none of the reader's.
+function mailAddress(text) {
+  return /^https?:/i.test(text) ? null : `mailto:${text.replace(/^mailto:/i, "")}`;
 }

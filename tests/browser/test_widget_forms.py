@@ -1,0 +1,121 @@
+"""The form before the first message: off, optional, required."""
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from sessions_app.models import ChatSession
+from tests.browser.shop import Shop, box, end_chat, expect_sent, write
+from tests.factories import make_tenant
+
+
+@pytest.fixture(autouse=True)
+def _patience():
+    expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(autouse=True)
+def _no_errors(context: BrowserContext):
+    errors = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield
+    assert errors == []
+
+
+@pytest.fixture
+def shop(server):
+    with Shop(server.url) as shop:
+        yield shop
+
+
+def visit(page: Page, shop: Shop, prechat_form: str, options: str = "{}") -> None:
+    shop.start(page, make_tenant(prechat_form=prechat_form, welcome_message=""), options)
+    page.get_by_role("button", name="Open chat").click()
+
+
+def field(page: Page, name: str):
+    return page.get_by_role("textbox", name=name, exact=True)
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start chatting").click()
+
+
+def visitors() -> list[tuple[str, str]]:
+    return list(ChatSession.objects.order_by("pk").values_list("customer_name", "customer_email"))
+
+
+def test_a_tenant_that_does_not_ask_has_no_form(page: Page, shop):
+    visit(page, shop, "off")
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    expect(field(page, "Name")).to_have_count(0)
+
+
+def test_a_required_form_stands_before_the_first_message_and_tells_who_it_is(page: Page, shop):
+    visit(page, shop, "required")
+    expect(field(page, "Name")).to_be_visible()
+    expect(box(page)).to_be_hidden()
+    expect(page.get_by_role("button", name="Skip")).to_have_count(0)
+
+    start(page)
+    expect(page.get_by_role("alert").filter(has_text="Please tell us your name")).to_be_visible()
+    expect(field(page, "Name")).to_be_focused()
+    field(page, "Name").fill("Vera")
+    field(page, "E-mail").fill("vera at shop")
+    start(page)
+    expect(page.get_by_role("alert").filter(has_text="Please write an e-mail address")).to_be_visible()
+    expect(field(page, "E-mail")).to_be_focused()
+    field(page, "E-mail").fill(" vera@shop.example ")
+    field(page, "E-mail").press("Enter")
+
+    expect(box(page)).to_be_focused()
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    assert visitors() == [("Vera", "vera@shop.example")]
+
+
+def test_an_optional_form_may_be_skipped_and_is_not_shown_again(page: Page, shop):
+    visit(page, shop, "optional")
+    page.get_by_role("button", name="Skip").click()
+    expect(box(page)).to_be_focused()
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    page.reload()
+    expect(page.get_by_text("hi there")).to_be_attached()
+    expect(field(page, "Name")).to_have_count(0)
+    assert visitors() == [("", "")]
+
+
+def test_an_optional_form_takes_a_name_alone(page: Page, shop):
+    visit(page, shop, "optional")
+    field(page, "Name").fill("Vera")
+    start(page)
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    assert visitors() == [("Vera", "")]
+
+
+def test_whom_the_site_knows_is_not_asked(page: Page, shop):
+    shop.scripts["/who.js"] = "CallCenterChat.identify({name: 'Vera', email: 'vera@shop.example'})"
+    shop.body += '<script src="/who.js"></script>'
+    visit(page, shop, "required")
+    expect(page.get_by_role("button", name="Attach files")).to_be_visible()  # the tenant's settings are there
+    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    expect(field(page, "Name")).to_have_count(0)
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    assert visitors() == [("Vera", "vera@shop.example")]
+
+
+def test_the_next_chat_of_the_page_knows_the_answer(page: Page, shop):
+    visit(page, shop, "required")
+    field(page, "Name").fill("Vera")
+    field(page, "E-mail").fill("vera@shop.example")
+    start(page)
+    write(page, "hi there")
+    expect_sent(page, "hi there")
+    end_chat(page)
+    page.get_by_role("button", name="Start a new chat").click()
+    write(page, "once more")
+    expect_sent(page, "once more")
+    assert visitors() == [("Vera", "vera@shop.example")] * 2

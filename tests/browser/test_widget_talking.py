@@ -1,0 +1,557 @@
+"""What makes talking pleasant: read marks, unread counts, sound, emoji, the countdown, the rating, the transcript."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db.models.functions import Now
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+
+from sessions_app import services
+from sessions_app.models import ChatSession, Message, Party
+from tests.browser.apart import apart
+from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
+from tests.factories import actor, bodies, fresh, make_agent, make_tenant, say
+
+STRICT = (
+    "default-src 'none'; script-src {url}; connect-src {url} {ws_url}; img-src {url}; style-src 'none'; "
+    "require-trusted-types-for 'script'"
+)
+
+
+@pytest.fixture(autouse=True)
+def _patience():
+    expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(autouse=True)
+def _no_errors(context: BrowserContext):
+    """No error of the widget ever reaches the host page."""
+    errors = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield
+    assert errors == []
+
+
+@pytest.fixture
+def tenant(server):
+    return make_tenant(welcome_message="Welcome to the shop.")
+
+
+@pytest.fixture
+def alice(tenant):
+    return apart(make_agent, tenants=[tenant])
+
+
+@pytest.fixture
+def shop(server, tenant):
+    with Shop(server.url) as shop:
+        shop.body = shop.tag(f'data-tenant-id="{tenant.slug}"')
+        yield shop
+
+
+@pytest.fixture
+def talk(page: Page, shop, alice) -> Page:
+    """Vera has written, and alice has the chat."""
+    begin(page, shop, alice)
+    return page
+
+
+def begin(page: Page, shop: Shop, agent) -> None:
+    page.goto(shop.url)
+    open_chat(page)
+    write(page, "Is the fern safe for cats?")
+    expect_sent(page, "Is the fern safe for cats?")
+    apart(services.accept_session, the_session().session_id, actor(agent))
+    expect(page.get_by_text("You are chatting with Alice")).to_be_visible()
+
+
+def the_session() -> ChatSession:
+    return ChatSession.objects.get()
+
+
+def answer(agent, text: str) -> None:
+    apart(say, the_session(), text, agent=agent)
+
+
+def answer_at_length(agent, page: Page) -> None:
+    """Until the list is longer than the window."""
+    for number in range(12):
+        answer(agent, f"line {number}\n" * 3)
+    expect(message(page, "line 11")).to_be_visible()
+
+
+def reload(page: Page) -> None:
+    """With the window open, whether it was before or not."""
+    page.reload()
+    page.evaluate("CallCenterChat.open()")
+
+
+def close_window(page: Page) -> None:
+    page.get_by_role("button", name="Close chat").last.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def messages(page: Page) -> Locator:
+    return page.get_by_role("list", name="Conversation")
+
+
+def is_at_end(page: Page) -> bool:
+    return messages(page).evaluate("list => list.scrollHeight - list.scrollTop - list.clientHeight < 60")
+
+
+def read_by_visitor() -> int:
+    return the_session().visitor_read_seq
+
+
+def expect_read(page: Page, seq: int) -> None:
+    for _ in range(200):
+        if read_by_visitor() == seq:
+            return
+        page.wait_for_timeout(50)
+    assert read_by_visitor() == seq
+
+
+# --- read ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_visitor_sees_what_the_agent_has_read(talk: Page):
+    seq = the_session().last_seq
+
+    apart(services.mark_read, the_session().session_id, Party.AGENT, seq)
+    expect(message(talk, "Is the fern safe")).to_contain_text("Seen")
+    write(talk, "And for dogs?")
+    expect_sent(talk, "And for dogs?")
+
+    reload(talk)
+    expect(message(talk, "Is the fern safe")).to_contain_text("Seen")
+    expect(message(talk, "And for dogs?")).not_to_contain_text("Seen")
+
+
+def test_what_the_visitor_looks_at_is_read_and_nothing_else(talk: Page, alice):
+    answer(alice, "It is.")
+    expect(message(talk, "It is.")).to_be_visible()
+    expect_read(talk, the_session().last_seq)
+    seen = read_by_visitor()
+
+    close_window(talk)
+    answer(alice, "Anything else?")
+    expect(talk.get_by_role("button", name="Open chat")).to_have_attribute("aria-description", "1 new message")
+    assert read_by_visitor() == seen
+
+    talk.get_by_role("button", name="Open chat").click()
+    expect_read(talk, the_session().last_seq)
+
+
+def test_a_reader_further_up_stays_there_and_is_told_of_news(talk: Page, alice):
+    answer_at_length(alice, talk)
+    expect_read(talk, the_session().last_seq)
+    seen = read_by_visitor()
+    messages(talk).evaluate("list => list.scrollTo(0, 0)")
+
+    answer(alice, "It is safe.")
+    pill = talk.get_by_role("button", name="1 new message. To the newest message")
+    expect(pill).to_be_visible()
+    answer(alice, "For all cats.")
+    pill = talk.get_by_role("button", name="2 new messages. To the newest message")
+    expect(pill).to_be_visible()
+    assert messages(talk).evaluate("list => list.scrollTop") == 0
+    assert read_by_visitor() == seen
+
+    pill.click()
+    expect(pill).to_have_count(0)
+    assert is_at_end(talk)
+    expect(box(talk)).to_be_focused()
+    expect_read(talk, the_session().last_seq)
+
+
+def test_who_reads_the_end_goes_on_reading_it(talk: Page, alice):
+    answer_at_length(alice, talk)
+
+    answer(alice, "It is safe.")
+    expect(message(talk, "It is safe.")).to_be_in_viewport()
+    assert is_at_end(talk)
+
+    messages(talk).evaluate("list => list.scrollTo(0, 0)")
+    write(talk, "Thank you")
+    expect(message(talk, "Thank you")).to_be_in_viewport()
+
+
+def test_what_opens_below_the_list_does_not_cover_its_end(talk: Page, alice):
+    answer_at_length(alice, talk)
+    talk.get_by_role("button", name="Emoji").click()
+    expect(talk.get_by_role("dialog", name="Emoji")).to_be_visible()
+
+    expect(message(talk, "line 11").locator(".meta")).to_be_in_viewport()
+    assert is_at_end(talk)
+
+
+# --- the page's title ---------------------------------------------------------------------------------------------
+
+
+def test_the_title_counts_what_is_unread_and_is_what_it_was_afterwards(page: Page, shop, alice):
+    shop.body += '<script src="/title.js"></script>'
+    shop.scripts["/title.js"] = "document.querySelector('title').textContent = '  Shop &\\n  more '"
+    begin(page, shop, alice)
+    before = page.evaluate("document.querySelector('title').textContent")
+    close_window(page)
+
+    answer(alice, "It is.")
+    expect(page).to_have_title("(1) Shop & more")
+    answer(alice, "Anything else?")
+    expect(page).to_have_title("(2) Shop & more")
+
+    page.get_by_role("button", name="Open chat").click()
+    expect(page).to_have_title("Shop & more")
+    assert page.evaluate("document.querySelector('title').textContent") == before
+
+
+def test_a_page_that_changes_its_title_has_its_way(talk: Page, alice):
+    close_window(talk)
+    answer(alice, "It is.")
+    expect(talk).to_have_title("(1) Shop")
+
+    talk.evaluate("document.title = '(1) Cart'")
+    talk.get_by_role("button", name="Open chat").click()
+    expect(talk.get_by_role("dialog")).to_be_visible()
+    expect_read(talk, the_session().last_seq)
+    expect(talk).to_have_title("(1) Cart")
+
+    close_window(talk)
+    answer(alice, "Anything else?")
+    expect(talk).to_have_title("(1) (1) Cart")
+    talk.evaluate("document.title = document.title + ' | Shop'")
+    talk.evaluate("CallCenterChat.shutdown()")
+    expect(talk).to_have_title("(1) Cart | Shop")
+
+
+def test_a_restored_chat_counts_before_it_is_opened(talk: Page, alice):
+    close_window(talk)
+    talk.goto("about:blank")
+    answer(alice, "It is.")
+
+    talk.go_back()
+
+    expect(talk).to_have_title("(1) Shop")
+    expect(talk.get_by_role("button", name="Open chat")).to_have_attribute("aria-description", "1 new message")
+
+
+# --- sound --------------------------------------------------------------------------------------------------------
+
+LISTEN = """
+window.tones = 0;
+const { start } = OscillatorNode.prototype;
+OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
+"""
+
+
+def wait_for_tones(page: Page, count: int) -> None:
+    page.wait_for_function("count => window.tones === count", arg=count)
+
+
+def test_a_message_that_is_not_seen_makes_a_sound_until_the_visitor_mutes_it(page: Page, shop, alice):
+    page.add_init_script(LISTEN)
+    begin(page, shop, alice)
+    answer(alice, "seen as it comes")
+    expect(message(page, "seen as it comes")).to_be_visible()
+    close_window(page)
+
+    answer(alice, "not seen")
+    wait_for_tones(page, 2)
+
+    page.get_by_role("button", name="Open chat").click()
+    page.get_by_role("button", name="Turn sound off").click()
+    expect(page.get_by_role("button", name="Turn sound on")).to_be_visible()
+    reload(page)
+    page.get_by_role("heading", name="Shop", exact=True).click()
+    expect(page.get_by_role("button", name="Turn sound on")).to_be_visible()
+    close_window(page)
+    answer(alice, "muted")
+    expect(page.get_by_role("button", name="Open chat")).to_have_attribute("aria-description", "1 new message")
+    page.get_by_role("button", name="Open chat").click()
+    page.get_by_role("button", name="Turn sound on").click()
+    page.get_by_role("heading", name="Shop").click()
+    close_window(page)
+    answer(alice, "heard again")
+    wait_for_tones(page, 2)
+
+
+def test_of_several_tabs_one_sounds(page: Page, context: BrowserContext, shop, alice):
+    context.add_init_script(LISTEN)
+    begin(page, shop, alice)
+    close_window(page)
+    other = context.new_page()
+    other.goto(shop.url)
+    other.get_by_role("heading", name="Shop").click()
+
+    for count in (1, 2, 3):
+        answer(alice, f"news {count}")
+        for tab in (page, other):
+            expect(tab).to_have_title(f"({count}) Shop")
+    page.wait_for_timeout(500)  # that the second sound does not come cannot be waited for
+
+    assert page.evaluate("tones") + other.evaluate("tones") == 6
+
+
+# --- who, and when ------------------------------------------------------------------------------------------------
+
+
+def test_agents_have_a_name_and_a_picture_and_days_their_line(talk: Page, alice):
+    answer(alice, "It is.")
+    answer(alice, "For all cats.")
+    expect(message(talk, "For all cats.")).to_be_visible()
+
+    first, second = message(talk, "It is."), message(talk, "For all cats.")
+    expect(first.locator(".name")).to_have_text("Alice")
+    expect(first.locator(".avatar")).to_have_text("A")
+    expect(second.locator(".name, .avatar")).to_have_count(0)
+    expect(talk.locator("li.day")).to_have_text(["Today"])
+
+
+def test_what_was_said_on_another_day_stands_under_that_day(talk: Page, alice):
+    apart(lambda: Message.objects.filter(seq=1).update(created_at=Now() - timedelta(days=1)))
+    talk.evaluate(
+        """() => {
+            const record = JSON.parse(localStorage.cc_chat_session);
+            localStorage.cc_chat_session = JSON.stringify({...record, messages: []});
+        }"""
+    )
+    reload(talk)
+    write(talk, "And today?")
+    expect_sent(talk, "And today?")
+
+    expect(talk.locator("li.day")).to_have_text(["Yesterday", "Today"])
+
+
+def test_the_visitor_reads_of_what_the_visitor_did(talk: Page, alice):
+    expect(talk.locator("li.system")).to_have_text(["Alice joined the chat"])
+
+    end_chat(talk)
+
+    expect(talk.locator("li.system")).to_have_text(["Alice joined the chat", "You ended the chat"])
+    assert Message.objects.filter(body="The visitor ended the chat").exists(), "agents read it as it is for them"
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_long_words_and_other_directions_stay_within_their_bubble(page: Page, shop, alice, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    begin(page, shop, alice)
+    arabic = "مرحبا، هل السرخس آمن للقطط؟"
+    for text in ("https://shop.example/" + "a" * 300, "W" * 400, arabic, f"{arabic} {'b' * 200}"):
+        write(page, text)
+        answer(alice, text)
+    expect(page.locator("li.message.agent", has_text="bbbb")).to_be_visible()
+
+    list_box = messages(page).bounding_box()
+    assert messages(page).evaluate("list => list.scrollWidth <= list.clientWidth")
+    for bubble in page.locator("li.message:not([hidden]) .bubble").all():
+        box_of = bubble.bounding_box()
+        assert list_box["x"] <= box_of["x"]
+        assert box_of["x"] + box_of["width"] <= list_box["x"] + list_box["width"]
+    of_arabic = page.locator("li.message .bubble", has_text=re.compile(f"^{arabic}$")).first
+    assert of_arabic.evaluate("node => getComputedStyle(node).direction") == "rtl"
+
+
+def test_pr19_only_what_is_an_address_becomes_a_link(talk: Page, alice):
+    answer(alice, '[x](java\tscript:alert(1)) javascript:alert(1) data:text/html,x "https://a.example/?x"onclick=1')
+    answer(alice, "Write to help@shop.example")
+    expect(message(talk, "Write to")).to_be_visible()
+
+    links = talk.locator("li.message a")
+    assert [link.get_attribute("href") for link in links.all()] == ["https://a.example/?x", "mailto:help@shop.example"]
+    for link in links.all():
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+        expect(link).to_have_attribute("target", "_blank")
+
+
+# --- emoji --------------------------------------------------------------------------------------------------------
+
+
+def test_an_emoji_comes_where_the_caret_stands(talk: Page):
+    box(talk).fill("Thank you!")
+    box(talk).evaluate("node => node.setSelectionRange(9, 9)")
+    talk.get_by_role("button", name="Emoji").click()
+    picker = talk.get_by_role("dialog", name="Emoji")
+    expect(picker.get_by_role("button", name="😀")).to_be_focused()
+
+    talk.keyboard.press("ArrowRight")
+    talk.keyboard.press("ArrowDown")
+    talk.keyboard.press("ArrowUp")
+    expect(picker.get_by_role("button", name="😃")).to_be_focused()
+    talk.keyboard.press("Enter")
+
+    expect(box(talk)).to_have_value("Thank you😃!")
+    expect(box(talk)).to_be_focused()
+    expect(picker).to_have_count(0)
+    assert box(talk).evaluate("node => node.selectionStart") == len("Thank you") + 2, "after the emoji"
+    talk.keyboard.press("Enter")
+    expect_sent(talk, "Thank you😃!")
+
+
+def test_escape_closes_the_picker_alone(talk: Page):
+    talk.get_by_role("button", name="Emoji").click()
+    expect(talk.get_by_role("dialog", name="Emoji")).to_be_visible()
+    talk.keyboard.press("Escape")
+
+    expect(talk.get_by_role("dialog", name="Emoji")).to_have_count(0)
+    expect(box(talk)).to_be_focused()
+    talk.keyboard.press("Escape")
+    expect(talk.get_by_role("dialog")).to_have_count(0)
+
+
+# --- before it is closed for nobody writes ------------------------------------------------------------------------
+
+
+def idle_for(page: Page, **past: float) -> None:
+    """Vera has not used the page for a while: her chat is idle, and her next heartbeat does not deny it."""
+    ChatSession.objects.update(last_activity_at=Now() - timedelta(**past))
+
+
+def wake(page: Page) -> None:
+    """A tab that is looked at again says hello to the server at once."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_an_idle_chat_counts_down_and_is_kept_by_one_click(page: Page, shop, tenant):
+    page.goto(shop.url)
+    open_chat(page)
+    write(page, "Is anybody there?")
+    expect_sent(page, "Is anybody there?")
+    wake(page)  # what the visitor has done so far is told
+    expect(page.get_by_text("You are next in line")).to_be_visible()
+    page.wait_for_timeout(1500)
+    idle_for(page, minutes=28, seconds=30)
+    wake(page)
+
+    expect(page.get_by_text(re.compile(r"will be closed in 1:[012]\d"))).to_be_visible()
+    first = page.get_by_text("will be closed in").inner_text()
+    expect(page.get_by_text(first)).to_have_count(0)  # it counts
+    page.get_by_role("button", name="I'm still here").click()
+
+    expect(page.get_by_text("will be closed in")).to_be_hidden()
+    expect(box(page)).to_be_focused()
+    for _ in range(200):
+        if fresh(the_session()).last_activity_at > fresh(the_session()).created_at:
+            break
+        page.wait_for_timeout(50)
+    assert not fresh(the_session()).is_expiring(fresh(the_session()).last_seen_at)
+
+
+# --- after the end ------------------------------------------------------------------------------------------------
+
+
+def rate(page: Page, stars: int, comment: str = "") -> None:
+    page.get_by_role("radio", name=re.compile(f"^{stars} star")).check(force=True)
+    if comment:
+        page.get_by_role("textbox", name="Anything to add?").fill(comment)
+    page.get_by_role("button", name="Send rating").click()
+
+
+def test_after_the_agents_end_the_visitor_is_asked_how_it_was(talk: Page, alice):
+    answer(alice, "It is.")
+    apart(services.mark_read, the_session().session_id, Party.AGENT, the_session().last_seq)
+    expect(message(talk, "Is the fern safe")).to_contain_text("Seen")
+    apart(services.end_session, the_session().session_id, actor(alice))
+    expect(talk.get_by_text("The agent has ended this chat.")).to_be_visible()
+
+    rate(talk, 4, "Quick and kind")
+
+    expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
+    expect(message(talk, "Is the fern safe")).to_contain_text("Seen")
+    session = the_session()
+    assert (session.rating_score, session.rating_comment) == (4, "Quick and kind")
+    talk.get_by_role("button", name="Start a new chat").click()
+    expect(box(talk)).to_be_focused()
+    expect(talk.get_by_role("radio")).to_have_count(0)
+    expect(talk.get_by_text("Thank you for your rating!")).to_have_count(0)
+
+
+def test_the_window_waits_for_who_rates_after_their_own_end(talk: Page, alice):
+    answer(alice, "It is.")
+    expect(message(talk, "It is.")).to_be_visible()
+    end_chat(talk)
+    talk.get_by_role("radio", name="5 stars").check(force=True)
+    talk.wait_for_timeout(2500)  # longer than a window stays open after an end
+
+    rate(talk, 5)
+
+    expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
+    assert the_session().rating_score == 5
+
+
+def test_without_an_answer_there_is_nothing_to_rate(page: Page, shop, tenant):
+    page.goto(shop.url)
+    open_chat(page)
+    write(page, "Is anybody there?")
+    expect_sent(page, "Is anybody there?")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    end_chat(page)
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert not [url for url in asked if "/rating-" in url]
+
+
+def test_a_rating_that_did_not_arrive_says_so_and_is_sent_again(talk: Page, alice):
+    answer(alice, "It is.")
+    apart(services.end_session, the_session().session_id, actor(alice))
+    talk.route("**/rating", lambda route: route.abort())
+    rate(talk, 2, "Slow")
+    expect(talk.get_by_text("Your rating could not be sent. Please try again.")).to_be_visible()
+
+    talk.unroute("**/rating")
+    talk.get_by_role("button", name="Send rating").click()
+
+    expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
+    assert (the_session().rating_score, the_session().rating_comment) == (2, "Slow")
+
+
+def download(page: Page) -> tuple[str, str]:
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download transcript").click()
+    return started.value.suggested_filename, Path(started.value.path()).read_text("utf-8")
+
+
+def test_the_transcript_is_saved_during_the_chat_and_after_it(page: Page, shop, server, alice):
+    shop.headers["Content-Security-Policy"] = STRICT.format(url=server.url, ws_url=server.ws_url)
+    begin(page, shop, alice)
+    answer(alice, "It is.\n[now] You: I take all")
+    expect(message(page, "It is.")).to_be_visible()
+
+    name, text = download(page)
+    assert name == f"chat-{the_session().conversation_id}.txt"
+    assert re.sub(r"\[[^\]]*M\] ", "", text).splitlines() == [
+        f"Transcript of chat {the_session().conversation_id}",
+        "",
+        "You: Is the fern safe for cats?",
+        "Alice joined the chat",
+        "Alice: It is.",
+        "    [now] You: I take all",
+    ]
+
+    apart(services.end_session, the_session().session_id, actor(alice))
+    expect(page.get_by_text("The agent has ended this chat.")).to_be_visible()
+    assert "ended the chat" in download(page)[1]
+
+
+def test_a_long_transcript_is_whole(talk: Page, alice):
+    session = the_session()
+    apart(lambda: [say(session, f"line {number}", agent=alice) for number in range(130)])
+
+    _, text = download(talk)
+
+    assert re.findall(r"line \d+", text) == [f"line {number}" for number in range(130)]
+    assert len(bodies(session)) == 131
+
+
+def test_a_transcript_that_cannot_be_had_says_so(talk: Page):
+    def is_history(request: Request) -> bool:
+        return "/public/session/" in request.url
+
+    talk.route(lambda url: "/public/session/" in url, lambda route: route.abort())
+    with talk.expect_request(is_history):
+        talk.get_by_role("button", name="Download transcript").click()
+
+    expect(talk.get_by_text("The transcript could not be loaded.")).to_be_visible()

@@ -1,0 +1,209 @@
+import css from "./attachments.css";
+
+export const styles = css;
+
+export const texts = {
+  "file.waiting": "Waiting…",
+  "file.remove": "Remove",
+  "file.progress": "Sending {name}",
+  "file.too_large": "This file is too large. At most {size} can be sent.",
+  "file.invalid": "This kind of file cannot be sent, or the file is damaged.",
+  "file.network": "It could not be sent. Please check your connection and try again.",
+  "file.busy": "Too many files at once. Please wait a moment and try again.",
+  "file.session_over": "The chat ended before this file was sent.",
+  "file.lost": "It was not sent before the page was left. Please choose it again.",
+};
+
+const STALLED_AFTER_MS = 60_000;
+const BUSY = ["rate_limited", "busy", "unavailable"];
+// A pasted picture may have no name of its own.
+const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
+const FINAL = ["too_large", "invalid", "session_over"];
+
+/**
+ * Sends files, one after the other, and shows them below the messages until each is one of them. They are kept in
+ * memory alone: `note` is the item of sessionStorage that knows their names after a reload.
+ * Returns {add(files), tellLost(names)}.
+ */
+export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
+  const { api, chat, element, texts, textBox, transcript, announce, signal, Timers, uuid } = core;
+  const timers = new Timers();
+  let entries = [];
+  let sessionId = chat.ids.sessionId;
+  let request = null;
+
+  function add(files) {
+    if (!files.length) return;
+    chat.begin();
+    for (const file of files) append({ file, name: file.name, size: file.size, problem: problemOf(file) });
+    transcript.scrollToEnd();
+    pump();
+  }
+
+  function tellLost(names) {
+    for (const name of names) append({ name: String(name), problem: "lost" });
+    if (names.length) transcript.scrollToEnd();
+  }
+
+  // The server decides; this saves the way to it.
+  function problemOf({ name, size, type }) {
+    if (size > rules.max_bytes) return "too_large";
+    const isKnown = rules.endings.some((ending) => name.toLowerCase().endsWith(ending));
+    return size && (isKnown || PICTURE.test(type)) ? null : "invalid";
+  }
+
+  function append(given) {
+    const entry = { id: uuid(), state: "waiting", progress: 0, ...given };
+    if (entry.problem) entry.state = "failed";
+    entry.node = element("li");
+    entries.push(entry);
+    transcript.change(() => transcript.node.append(entry.node));
+    show(entry);
+  }
+
+  function show(entry) {
+    const { name, size, state, problem, progress } = entry;
+    const isFailed = state === "failed";
+    const action = (text, onclick) => element("button", { type: "button", class: "retry", onclick }, texts.get(text));
+    const bar =
+      state === "sending" &&
+      element("progress", {
+        class: "upload",
+        max: "1",
+        value: String(progress),
+        "aria-label": texts.get("file.progress", { name }),
+      });
+    const what = size === undefined ? element("bdi", {}, name) : nameAndSize(element, texts, { name, size });
+    const meta = element("div", { class: "meta" }, texts.get(state === "waiting" ? "file.waiting" : state));
+    const canRetry = isFailed && entry.file && !FINAL.includes(problem) && chat.phase !== "over";
+    if (canRetry) meta.append(action("retry", () => retry(entry)));
+    if (state !== "sent") meta.append(action("file.remove", () => remove(entry)));
+    if (isFailed) meta.append(element("span", { class: "problem" }, problemText(problem)));
+    entry.node.className = `message visitor upload-row ${state}`;
+    transcript.change(() =>
+      entry.node.replaceChildren(
+        element("div", { class: "bubble" }, element("div", { class: "file" }, icon(), what), bar || ""),
+        meta,
+      ),
+    );
+    entry.bar = bar;
+    keep();
+  }
+
+  const problemText = (problem) =>
+    texts.get(`file.${problem}`, { size: sizeText(rules.max_bytes, texts.locale) });
+
+  // What a reload would lose.
+  function keep() {
+    const names = entries.filter(({ state }) => state !== "sent").map(({ name }) => name);
+    try {
+      if (names.length) sessionStorage.setItem(note, JSON.stringify({ id: chat.ids.sessionId, names }));
+      else sessionStorage.removeItem(note);
+    } catch {
+      // Storage is denied: a reload says nothing.
+    }
+  }
+
+  function remove(entry) {
+    drop(entry);
+    if (entry === request?.entry) request.call.abort();
+    textBox.focus();
+  }
+
+  function drop(entry) {
+    entries = entries.filter((other) => other !== entry);
+    entry.node.remove();
+    keep();
+  }
+
+  function retry(entry) {
+    Object.assign(entry, { state: "waiting", problem: null, progress: 0 });
+    show(entry);
+    pump();
+  }
+
+  function fail(entry, problem) {
+    Object.assign(entry, { state: "failed", problem });
+    show(entry);
+    announce(`${entry.name}: ${problemText(problem)}`);
+  }
+
+  function pump() {
+    const session = chat.phase === "over" ? null : chat.shown;
+    if (request || !session) return;
+    const entry = entries.find(({ state }) => state === "waiting");
+    if (!entry) return;
+    entry.state = "sending";
+    show(entry);
+    request = send(entry, session, (outcome) => {
+      request = null;
+      timers.clear();
+      // Removed meanwhile, or the chat is over: nobody waits for it.
+      if (entry.state === "sending" && entries.includes(entry)) {
+        if (outcome) fail(entry, outcome);
+        else {
+          entry.state = "sent";
+          show(entry);
+          settle();
+        }
+      }
+      pump();
+    });
+  }
+
+  /** `onDone(problem)`: null when the server has it. */
+  function send(entry, { session_id, session_key }, onDone) {
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ session_id, session_key, client_message_id: entry.id }))
+      form.append(name, value);
+    form.append("file", entry.file, entry.name);
+    const call = new XMLHttpRequest();
+    const watch = () => timers.start("stalled", STALLED_AFTER_MS, () => call.abort());
+    call.upload.onprogress = ({ loaded, total }) => {
+      watch();
+      entry.progress = total ? loaded / total : 0;
+      if (entry.bar) entry.bar.value = entry.progress;
+    };
+    call.onloadend = () => onDone(call.status >= 200 && call.status < 300 ? null : problemFrom(call));
+    call.open("POST", `${api.root}attachment`);
+    call.send(form);
+    watch();
+    return { entry, call };
+  }
+
+  function problemFrom({ status, responseText }) {
+    let code;
+    try {
+      ({ code } = JSON.parse(responseText).error);
+    } catch {
+      code = status === 413 ? "too_large" : "network"; // no answer of ours: a proxy's, or none
+    }
+    if (BUSY.includes(code)) return "busy";
+    return FINAL.includes(code) ? code : "network";
+  }
+
+  // Those that have become messages; and another chat begins without the files of the one before.
+  function settle() {
+    const ids = new Set(chat.store.messages.map(({ client_message_id }) => client_message_id));
+    for (const entry of entries) if (ids.has(entry.id)) drop(entry);
+  }
+
+  chat.addEventListener("change", () => {
+    const { sessionId: current } = chat.ids;
+    if (chat.phase === "over") {
+      for (const entry of entries) if (entry.state !== "failed") fail(entry, "session_over");
+      request?.call.abort();
+    } else if (sessionId && current && current !== sessionId) {
+      for (const entry of entries) drop(entry);
+    }
+    sessionId = current ?? sessionId;
+    settle();
+    pump();
+  });
+  signal.addEventListener("abort", () => {
+    request?.call.abort();
+    timers.clear();
+  });
+
+  return { add, tellLost };
+}
