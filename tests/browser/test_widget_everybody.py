@@ -261,7 +261,9 @@ def test_under_a_phones_keyboard_the_window_is_as_high_as_what_is_seen(page: Pag
             visualViewport.dispatchEvent(new Event("resize"));
         }"""
     )
-    area = page.locator(".window").bounding_box()
+    window = page.locator(".window")
+    window.evaluate("node => Promise.all(node.getAnimations().map(({finished}) => finished))")
+    area = window.bounding_box()
     assert (area["y"], area["height"]) == (60, 410)
 
 

@@ -215,12 +215,14 @@ async def fill_pool(world, web, connections=8):
 
 async def test_IN04_the_pool_is_exhausted(world, webs):
     """By visitors of a session whose row somebody holds: another session's visitor asks in vain, for as long."""
-    narrow = world.web("narrow", DATABASE_POOL_MAX="2", DATABASE_POOL_TIMEOUT_SECONDS="1")
+    narrow = world.web("narrow", DATABASE_POOL_MAX="3", DATABASE_POOL_TIMEOUT_SECONDS="1")
     narrow.start()
     narrow.wait_until_ready()
     try:
         held, vera = Vera(narrow), Vera(narrow)
         visitor, _ = await vera.at(narrow)
+        await visitor.send("ping")
+        await visitor.expect("pong")  # heartbeats keep one of the three for a while
         id = str(uuid4())
         with world.connect() as connection:
             connection.execute("SELECT 1 FROM sessions_app_chatsession WHERE session_id = %s FOR UPDATE", [held.id])

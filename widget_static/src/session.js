@@ -17,7 +17,8 @@ const ENDED_BY_VISITOR = { status: "ended", reason: "visitor", ended_by: "visito
  * that has a socket.
  * Emits "change" when anything that is shown may differ, "message" for each one that is new in the chat, and
  * "session" ({name, …}) when one starts, is restored, has expired or has ended, as the host page hears it;
- * for parts "frame" ({type, payload}), each that the server sends, and "send" when the visitor has sent a text.
+ * for parts "frame" ({type, payload}), each that the server sends, and "send" when the visitor has sent a
+ * text.
  */
 export class Chat extends Emitter {
   /** `settings` are Options, `page` is a HostPage, `makeTabs(handlers)` makes Tabs; for the rest see Talk. */
@@ -55,7 +56,7 @@ export class Chat extends Emitter {
     this.ended = null;
     this.restoredAfter = null;
     this._isRefused = false;
-    /** The ids and the key of the chat that is shown, also of one that is over; null where there is none yet. */
+    /** The ids and the key of the chat that is shown, also of one that is over; null where there is none. */
     this.shown = this._session = null;
     this._readSeq = 0;
   }
@@ -418,8 +419,8 @@ export class Chat extends Emitter {
     this._touch();
   }
 
-  // A chat that was given up because this side was not seen for a while: the server says whether it can be had
-  // back.
+  // A chat that was given up because this side was not seen for a while: the server says whether it can be
+  // had back.
   _onOver({ outcome, told }) {
     if (told.status !== "abandoned" || this.phase === "restoring") return this._over(outcome, told);
     this._cut();

@@ -10,7 +10,7 @@ export function timeOfDay(date, locale) {
   return date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
-/** White or black, whichever is easy to read (WCAG contrast of 4.5 or more) on a colour, given as `rgb(…)`. */
+/** White or black, whichever is easy to read (WCAG contrast of 4.5 or more) on a colour, as `rgb(…)`. */
 export function readableOn(rgb) {
   const [red, green, blue] = rgb.match(/[\d.]+/g).map((value) => {
     const share = value / 255;

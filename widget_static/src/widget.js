@@ -181,7 +181,8 @@ export class Widget {
       });
       this._draw();
     } catch {
-      // The chat goes on without it; it is asked for again when the connection changes, and with the next opening.
+      // The chat goes on without it; it is asked for again when the connection changes, and with the next
+      // opening.
     }
   }
 

@@ -21,8 +21,8 @@ const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
 const FINAL = ["too_large", "invalid", "session_over"];
 
 /**
- * Sends files, one after the other, and shows them below the messages until each is one of them. They are kept in
- * memory alone: `note` is the item of sessionStorage that knows their names after a reload.
+ * Sends files, one after the other, and shows them below the messages until each is one of them. They are kept
+ * in memory alone: `note` is the item of sessionStorage that knows their names after a reload.
  * Returns {add(files), tellLost(names)}.
  */
 export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
@@ -64,7 +64,8 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
   function show(entry) {
     const { name, size, state, problem, progress } = entry;
     const isFailed = state === "failed";
-    const action = (text, onclick) => element("button", { type: "button", class: "retry", onclick }, texts.get(text));
+    const action = (text, onclick) =>
+      element("button", { type: "button", class: "retry", onclick }, texts.get(text));
     const bar =
       state === "sending" &&
       element("progress", {

@@ -118,7 +118,7 @@ export function takeFiles(core) {
   });
 
   const target = element("div", { class: "drop", "aria-hidden": "true" });
-  textBox.before(button);
+  textBox.after(button);
   panel.append(input, target);
 
   // The page before may have been left with files that were not sent: they are gone, and the visitor must know.

@@ -50,7 +50,7 @@ function addEmoji(core) {
     picker?.toggle();
   }
 
-  textBox.before(button);
+  textBox.after(button);
   // Before the window hears of it: the picker alone is closed.
   composer.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && picker?.close()) event.stopPropagation();
