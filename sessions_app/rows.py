@@ -1,8 +1,9 @@
-"""The rows of one transaction, locked and read in one round trip, written in another, however many they are.
+"""The rows of one transaction: begun, then locked and read together, then written and committed together. Three round
+trips, however many rows they are.
 
 The ORM would take nine statements, one after the other, and most of its time to compile them. Here they are constants,
 prepared once a connection, travel together (psycopg's pipeline), and answer in PostgreSQL's binary format: a batch of
-fifty messages costs a third of the CPU time, a single message a quarter.
+fifty messages costs a quarter of the CPU time, a single message a fifth.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
