@@ -10,7 +10,15 @@ from tests.browser.apart import apart
 from tests.browser.shop import Shop, end_chat, expect_sent, message, open_chat, write
 from tests.factories import actor, bodies, make_agent, make_tenant, say
 
-# bench/widget measures 6 ms; of several loads the fastest says what the widget itself takes on a busy machine.
+# What a page of this machine's speed calculates in REFERENCE_MS on a quiet day. bench/widget measures the milliseconds;
+# here the bubble is compared with this, on a machine that may be busy.
+REFERENCE = """() => {
+    const began = performance.now();
+    let sum = 0;
+    for (let i = 0; i < 1e7; i++) sum += Math.sqrt(i) % 7;
+    return sum && performance.now() - began;
+}"""
+REFERENCE_MS = 130
 MOST_MAIN_THREAD_MS = 20
 
 POLICY = (
@@ -293,8 +301,9 @@ def test_nothing_on_the_page_is_shifted(page: Page, shop):
 
 
 def test_the_bubble_takes_little_of_the_main_thread(page: Page, shop):
-    costs = [bubble_cost(page, shop.script) for _ in range(5)]
-    assert min(costs) < MOST_MAIN_THREAD_MS, costs
+    measured = [(bubble_cost(page, shop.script), page.evaluate(REFERENCE)) for _ in range(5)]
+    costs, references = zip(*measured, strict=True)
+    assert min(costs) / min(references) < MOST_MAIN_THREAD_MS / REFERENCE_MS, measured
 
 
 def test_two_tenants_on_one_website_have_a_chat_each(page: Page, context: BrowserContext, shop, tenant):
