@@ -1,6 +1,6 @@
 """A thread with a database connection of its own, for what a process asks all the time.
 
-Taking a connection from the pool, asking whether it lives, and giving it back costs as much as storing a message.
+Taking one from the pool each time means a round trip to ask whether it lives, and Django's set-up of it.
 """
 
 import asyncio

@@ -3,6 +3,9 @@
 import os
 
 import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.shop import Shop
 
 # Playwright's synchronous API runs an event loop in the thread of the tests, which are not asynchronous
 # themselves.
@@ -24,3 +27,24 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
 def browser_context_args(browser_context_args: dict, server) -> dict:
     """Pages close before the database is emptied, since they depend on the server; `page.goto("/agent/")` works."""
     return {**browser_context_args, "base_url": server.url}
+
+
+@pytest.fixture
+def patience():
+    """For a machine that is busy."""
+    expect.set_options(timeout=20_000)
+
+
+@pytest.fixture
+def host_errors(context: BrowserContext):
+    """No error of the widget ever reaches the host page."""
+    errors = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield errors
+    assert errors == []
+
+
+@pytest.fixture
+def shop(server):
+    with Shop(server.url) as shop:
+        yield shop

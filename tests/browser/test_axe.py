@@ -22,9 +22,7 @@ AUDIT = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

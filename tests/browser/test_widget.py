@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sessions_app import services
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
-from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
+from tests.browser.shop import box, end_chat, expect_sent, message, open_chat, write
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 
 DEMO = "/widget-demo.html"
@@ -18,9 +18,7 @@ RESTORED = "Your chat has been restored"
 STORED = "JSON.parse(localStorage.getItem('cc_chat_session'))"
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
@@ -31,15 +29,6 @@ def tenant(server):
 @pytest.fixture
 def alice(tenant):
     return apart(make_agent, tenants=[tenant])
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    """No error of the widget ever reaches the host page."""
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
 
 
 def visit(page: Page, path: str = DEMO) -> Page:
@@ -67,12 +56,6 @@ def change_stored(page: Page, **fields) -> None:
 
 def the_session() -> ChatSession:
     return ChatSession.objects.get()
-
-
-@pytest.fixture
-def shop(server):
-    with Shop(server.url) as shop:
-        yield shop
 
 
 def test_a_chat_is_restored_after_a_reload(page: Page, tenant):

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from sessions_app import attachments, services
 from sessions_app.models import Attachment, ChatSession, Message
@@ -34,28 +34,12 @@ GIVE = """([files, type]) => {
 }"""
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
 def tenant(server):
     return make_tenant(welcome_message="")
-
-
-@pytest.fixture
-def shop(server):
-    with Shop(server.url) as shop:
-        yield shop
 
 
 def picture(size=(900, 600)) -> bytes:

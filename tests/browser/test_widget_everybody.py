@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
-from tests.browser.shop import Shop, box, expect_sent, message, open_chat, write
+from tests.browser.shop import box, expect_sent, message, open_chat, write
 from tests.factories import actor, make_agent, make_tenant, say
 
 # What is said to those who listen stands in a closed shadow root; each line that is put there is written down.
@@ -46,9 +46,7 @@ CONTRAST = """
 SPANISH = {"locale": "es", "title": "Floristería", "subtitle": "", "welcome_message": "¡Hola!"}
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
@@ -59,20 +57,6 @@ def tenant(server):
 @pytest.fixture
 def alice(tenant):
     return apart(make_agent, tenants=[tenant])
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
-
-
-@pytest.fixture
-def shop(server):
-    with Shop(server.url) as shop:
-        yield shop
 
 
 def connected(page: Page) -> None:

@@ -1,30 +1,13 @@
 """The form before the first message: off, optional, required."""
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from sessions_app.models import ChatSession
 from tests.browser.shop import Shop, box, end_chat, expect_sent, write
 from tests.factories import make_tenant
 
-
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
-
-
-@pytest.fixture
-def shop(server):
-    with Shop(server.url) as shop:
-        yield shop
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 def visit(page: Page, shop: Shop, prechat_form: str, options: str = "{}") -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from sessions_app import services, widget
 from sessions_app.models import ChatSession, Message
@@ -22,9 +22,7 @@ STUB = """
 EVENTS = re.findall(r'"([\w:]+)"', (widget.FOLDER / "src" / "events.js").read_text().partition("]")[0])
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
@@ -35,15 +33,6 @@ def tenant(server):
 @pytest.fixture
 def alice(tenant):
     return apart(make_agent, tenants=[tenant])
-
-
-@pytest.fixture(autouse=True)
-def host_errors(context: BrowserContext):
-    """No error of the widget ever reaches the host page."""
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield errors
-    assert errors == []
 
 
 @pytest.fixture

@@ -26,9 +26,7 @@ HIDE = """isHidden => {
 }"""
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
@@ -39,15 +37,6 @@ def tenant(server):
 @pytest.fixture
 def alice(tenant):
     return apart(make_agent, tenants=[tenant])
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    """No error of the widget ever reaches the host page."""
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
 
 
 def connected(page: Page) -> None:

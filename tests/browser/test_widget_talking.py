@@ -20,18 +20,7 @@ STRICT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _patience():
-    expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(autouse=True)
-def _no_errors(context: BrowserContext):
-    """No error of the widget ever reaches the host page."""
-    errors = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield
-    assert errors == []
+pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 
 
 @pytest.fixture
