@@ -1,7 +1,8 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from agents_app import api, views
+from agents_app import views
+from agents_app.api import chats
 
 console_urlpatterns = [
     path("", views.console, name="console"),
@@ -11,10 +12,10 @@ console_urlpatterns = [
 ]
 
 api_urlpatterns = [
-    path("sessions", api.SessionsView.as_view()),
-    path("sessions/<str:session_id>", api.SessionView.as_view()),
-    path("sessions/<str:session_id>/messages", api.MessagesView.as_view()),
-    path("sessions/<str:session_id>/attachments", api.AttachmentsView.as_view()),
-    path("sessions/<str:session_id>/assign", api.AssignView.as_view()),
-    path("sessions/<str:session_id>/end", api.EndView.as_view()),
+    path("sessions", chats.SessionsView.as_view()),
+    path("sessions/<str:session_id>", chats.SessionView.as_view()),
+    path("sessions/<str:session_id>/messages", chats.MessagesView.as_view()),
+    path("sessions/<str:session_id>/attachments", chats.AttachmentsView.as_view()),
+    path("sessions/<str:session_id>/assign", chats.AssignView.as_view()),
+    path("sessions/<str:session_id>/end", chats.EndView.as_view()),
 ]

@@ -11,11 +11,13 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
@@ -153,6 +155,21 @@ class Tenant(models.Model):
         "Hidden tabs report once a minute, so less than 150 seconds would abandon people who are there.",
     )
     heartbeat_interval_seconds = models.PositiveIntegerField(default=30, validators=[MinValueValidator(10)])
+    typing_preview = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Agents see what a visitor is writing before it is sent. Say so in your privacy notice.",
+    )
+    auto_assign = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Give waiting chats by themselves to the available agent who has the fewest, and room.",
+    )
+    offline_form = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="While no agent is there, ask visitors to leave a message and an e-mail address.",
+    )
     reopen_enabled = models.BooleanField(
         default=True, help_text="A disconnected visitor who comes back in time has the chat back."
     )
@@ -246,6 +263,7 @@ class ChatSession(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     page_url = models.CharField(max_length=2000, blank=True)
     page_title = models.CharField(max_length=300, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, default="", db_default="")
     previous_session_id = models.UUIDField(null=True, blank=True)
     previous_outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
 
@@ -267,6 +285,7 @@ class ChatSession(models.Model):
     rating_score = models.PositiveSmallIntegerField(null=True, blank=True)
     rating_comment = models.CharField(max_length=MAX_RATING_COMMENT, blank=True, default="", db_default="")
     rated_at = models.DateTimeField(null=True, blank=True)
+    tags = models.ManyToManyField("Tag", blank=True, related_name="sessions")
 
     objects = ChatSessionQuerySet.as_manager()
 
@@ -487,3 +506,124 @@ class SessionEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} -> {self.to_status} ({self.reason})"
+
+
+class Note(models.Model):
+    """What agents tell each other about a chat. It is no message: it has no seq, and no visitor ever hears of it."""
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="notes", db_index=False)
+    client_message_id = models.UUIDField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author_name = models.CharField(max_length=200)
+    # Its place in the transcript: after this message, in the order of the notes.
+    after_seq = models.PositiveIntegerField()
+    body = models.TextField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["session", "pk"]
+        constraints = [models.UniqueConstraint(fields=["session", "client_message_id"], name="note_client_id_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.author_name}: {self.body[:40]}"
+
+
+class TrailEntry(models.Model):
+    """One step of a visitor while the chat was open: a page, or a leaving and a coming back. Agents alone see it."""
+
+    class Kind(models.TextChoices):
+        PAGE = "page"
+        LEFT = "left"
+        BACK = "back"
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="trail")
+    kind = models.CharField(max_length=8, choices=Kind)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    # Where the transcript stood: the entry's place in it is after this message.
+    after_seq = models.PositiveIntegerField()
+    url = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    title = models.CharField(max_length=300, blank=True, default="", db_default="")
+    referrer = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    # Of a coming back: when the visitor was seen last before.
+    gone_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["session", "pk"]
+        verbose_name_plural = "trail entries"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(kind="back") | Q(gone_since__isnull=False), name="trail_back_says_since_when"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.title or self.url}".strip()
+
+
+class Tag(models.Model):
+    """A word that a tenant's agents put on chats to find them again."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                "tenant",
+                Lower("name"),
+                name="tag_name_unique",
+                violation_error_message="There is a tag of this name already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SearchText(models.Model):
+    """What the history's search reads of a closed session: names, reference, notes and everything that was said.
+
+    Written when the session closes, so that messages cost nothing more while it is open.
+    """
+
+    session = models.OneToOneField(ChatSession, on_delete=models.CASCADE, primary_key=True, related_name="search_text")
+    words = SearchVectorField()
+
+    class Meta:
+        indexes = [GinIndex(fields=["words"], name="search_words")]
+
+    def __str__(self) -> str:
+        return str(self.session_id)
+
+
+class OfflineMessage(models.Model):
+    """What a visitor left while no agent was there, to be answered by e-mail."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="offline_messages", db_index=False)
+    # The sender's UUID: a repeated send is one message.
+    message_id = models.UUIDField()
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField()
+    body = models.TextField()
+    page_url = models.CharField(max_length=2000, blank=True)
+    page_title = models.CharField(max_length=300, blank=True)
+    locale = models.CharField(max_length=35, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    done_at = models.DateTimeField(null=True, blank=True)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["tenant", "id"], condition=Q(done_at__isnull=True), name="offline_message_open"),
+            models.Index(fields=["tenant", "-created_at"], name="offline_message_history"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "message_id"], name="offline_message_id_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email}: {self.body[:40]}"

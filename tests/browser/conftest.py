@@ -5,7 +5,9 @@ import os
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from tests.browser.apart import apart
 from tests.browser.shop import Shop
+from tests.factories import make_agent, make_tenant
 
 # Playwright's synchronous API runs an event loop in the thread of the tests, which are not asynchronous
 # themselves.
@@ -48,3 +50,18 @@ def host_errors(context: BrowserContext):
 def shop(server):
     with Shop(server.url) as shop:
         yield shop
+
+
+@pytest.fixture
+def tenant(server):
+    return make_tenant()
+
+
+@pytest.fixture
+def alice(tenant):
+    return apart(make_agent, "alice", tenants=[tenant])
+
+
+@pytest.fixture
+def bob(tenant):
+    return apart(make_agent, "bob", tenants=[tenant])

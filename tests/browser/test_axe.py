@@ -9,7 +9,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, expect_sent, message, open_chat, write
-from tests.factories import PASSWORD, actor, age, make_agent, make_session, make_tenant, say
+from tests.factories import PASSWORD, actor, age, make_session, say
 
 AXE = Path(__file__).resolve().parent.parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 AUDIT = """
@@ -23,16 +23,6 @@ AUDIT = """
 
 
 pytestmark = pytest.mark.usefixtures("patience")
-
-
-@pytest.fixture
-def tenant(server):
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, "alice", tenants=[tenant])
 
 
 @pytest.fixture

@@ -1,113 +1,29 @@
 """The agent's console in a real browser against the real server: what agents see and do, live."""
 
-import json
 import re
-from collections.abc import Collection
 from uuid import uuid4
 
-import httpx
-import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from sessions_app import services
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
+from tests.browser.desk import (
+    Cuttable,
+    Visitor,
+    accept,
+    answer,
+    decision,
+    is_live,
+    log_in,
+    message_box,
+    mine,
+    queue,
+    transcript,
+    unread,
+)
 from tests.factories import PASSWORD, age, make_agent, make_tenant
-
-
-@pytest.fixture
-def tenant(server):
-    return make_tenant(slug="demo-tenant")
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, "alice", tenants=[tenant])
-
-
-@pytest.fixture
-def bob(tenant):
-    return apart(make_agent, "bob", tenants=[tenant])
-
-
-class Visitor:
-    """A visitor without a browser, over the public HTTP API."""
-
-    def __init__(self, server, name: str = "Vera", **metadata: str) -> None:
-        self.http = httpx.Client(base_url=f"{server.url}/api/v1/chat/public/", trust_env=False)
-        start = {"tenant_id": "demo-tenant", "customer_name": name, "metadata": metadata}
-        self.session = self.call("start", start)
-
-    @property
-    def id(self) -> str:
-        return self.session["session_id"]
-
-    def call(self, path: str, data: dict) -> dict:
-        answer = self.http.post(path, json=data)
-        answer.raise_for_status()
-        return answer.json()["data"]
-
-    def proof(self) -> dict[str, str]:
-        return {"session_id": self.id, "session_key": self.session["session_key"]}
-
-    def says(self, text: str) -> "Visitor":
-        self.call("message", {**self.proof(), "client_message_id": str(uuid4()), "message": text})
-        return self
-
-    def ends(self) -> None:
-        self.call("end", self.proof())
-
-
-def log_in(page: Page, username: str = "alice", password: str = PASSWORD, path: str = "/agent/") -> Page:
-    page.goto(path)
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
-    return page
-
-
-def is_live(page: Page) -> Page:
-    expect(page.locator("#queue-count")).not_to_be_empty()
-    expect(page.locator("#connection")).to_be_empty()
-    return page
-
-
-def queue(page: Page) -> Locator:
-    return page.get_by_role("region", name="Queue").get_by_role("listitem")
-
-
-def mine(page: Page) -> Locator:
-    return page.get_by_role("region", name="My chats").get_by_role("listitem")
-
-
-def transcript(page: Page) -> Locator:
-    return page.get_by_role("region", name="Transcript")
-
-
-def unread(row: Locator) -> Locator:
-    return row.locator("[data-part=unread]")
-
-
-def decision(page: Page) -> Locator:
-    """Why one cannot write here (yet, any more)."""
-    return page.locator("#decision-text")
-
-
-def accept(page: Page, name: str = "Vera") -> None:
-    queue(page).filter(has_text=name).get_by_role("link").click()
-    page.get_by_role("button", name="Accept").click()
-    expect(message_box(page)).to_be_focused()
-
-
-def message_box(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Message")
-
-
-def answer(page: Page, text: str) -> None:
-    message_box(page).fill(text)
-    message_box(page).press("Enter")
-
 
 # Coming in
 
@@ -425,48 +341,6 @@ def test_presence_is_told_in_words(page, alice, server):
 
 
 # The network
-
-
-class Cuttable:
-    """The console's socket through a proxy that can be cut, lose frames, and refuse messages in the server's name."""
-
-    def __init__(self, page: Page, deaf_to: Collection[str] = ()) -> None:
-        self.page = page
-        self.deaf_to = deaf_to
-        self.is_deaf = False
-        self.is_down = False
-        self.is_refusing = False
-        self.sockets: list[WebSocketRoute] = []
-        page.route_web_socket("**/ws/agent/", self._connect)
-
-    def _connect(self, socket: WebSocketRoute) -> None:
-        if self.is_down:
-            socket.close(code=1013)
-            return
-        self.sockets.append(socket)
-        server = socket.connect_to_server()
-        server.on_message(lambda text: None if self._is_lost(json.loads(text)) else socket.send(text))
-        socket.on_message(lambda text: self._refuse(socket, json.loads(text)) or server.send(text))
-
-    def _is_lost(self, frame: dict) -> bool:
-        return self.is_deaf and frame["type"] in self.deaf_to
-
-    def _refuse(self, socket: WebSocketRoute, frame: dict) -> bool:
-        if not self.is_refusing or frame["type"] != "chat.message.send":
-            return False
-        ids = {name: frame["payload"][name] for name in ("session_id", "client_message_id")}
-        error = {"code": "busy", "message": "The server is busy.", **ids}
-        socket.send(json.dumps({"type": "error", "payload": error}))
-        return True
-
-    def cut(self) -> None:
-        self.is_down = True
-        while self.sockets:
-            self.sockets.pop().close(code=1011)
-
-    def mend(self) -> None:
-        self.is_down = False
-        self.page.evaluate("dispatchEvent(new Event('online'))")
 
 
 def view(page: Page) -> dict[str, list[str]]:

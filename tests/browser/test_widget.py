@@ -11,7 +11,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
 from tests.browser.shop import box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
+from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say
 
 DEMO = "/widget-demo.html"
 RESTORED = "Your chat has been restored"
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 @pytest.fixture
 def tenant(server):
     return make_tenant(welcome_message="Welcome to the shop.")
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 def visit(page: Page, path: str = DEMO) -> Page:

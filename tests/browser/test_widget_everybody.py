@@ -9,7 +9,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import box, expect_sent, message, open_chat, write
-from tests.factories import actor, make_agent, make_tenant, say
+from tests.factories import actor, say
 
 # What is said to those who listen stands in a closed shadow root; each line that is put there is written down.
 LISTEN = """
@@ -47,16 +47,6 @@ SPANISH = {"locale": "es", "title": "Floristería", "subtitle": "", "welcome_mes
 
 
 pytestmark = pytest.mark.usefixtures("patience", "host_errors")
-
-
-@pytest.fixture
-def tenant(server):
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 def connected(page: Page) -> None:

@@ -8,7 +8,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, bodies, make_agent, make_tenant, say
+from tests.factories import actor, bodies, make_tenant, say
 
 # What a page of this machine's speed calculates in REFERENCE_MS on a quiet day. bench/widget measures the milliseconds;
 # here the bubble is compared with this, on a machine that may be busy.
@@ -84,11 +84,6 @@ pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 @pytest.fixture
 def tenant(server):
     return make_tenant(welcome_message="Welcome to the shop.")
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 @pytest.fixture

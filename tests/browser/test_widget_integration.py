@@ -9,7 +9,7 @@ from sessions_app import services, widget
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, bodies, make_agent, make_tenant, say
+from tests.factories import actor, bodies, say
 
 STUB = """
   window.CallCenterChat = window.CallCenterChat || { q: [] };
@@ -23,16 +23,6 @@ EVENTS = re.findall(r'"([\w:]+)"', (widget.FOLDER / "src" / "events.js").read_te
 
 
 pytestmark = pytest.mark.usefixtures("patience", "host_errors")
-
-
-@pytest.fixture
-def tenant(server):
-    return make_tenant()
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, age, bodies, fresh, make_agent, make_tenant, say
+from tests.factories import actor, age, bodies, fresh, make_tenant, say
 
 DEMO = "/widget-demo.html"
 RESTORED = "Your chat has been restored"
@@ -32,11 +32,6 @@ pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 @pytest.fixture
 def tenant(server):
     return make_tenant(welcome_message="")
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 def connected(page: Page) -> None:

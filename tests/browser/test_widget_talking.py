@@ -12,7 +12,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession, Message, Party
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, bodies, fresh, make_agent, make_tenant, say
+from tests.factories import actor, bodies, fresh, make_tenant, say
 
 STRICT = (
     "default-src 'none'; script-src {url}; connect-src {url} {ws_url}; img-src {url}; style-src 'none'; "
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.usefixtures("patience", "host_errors")
 @pytest.fixture
 def tenant(server):
     return make_tenant(welcome_message="Welcome to the shop.")
-
-
-@pytest.fixture
-def alice(tenant):
-    return apart(make_agent, tenants=[tenant])
 
 
 @pytest.fixture

@@ -1,57 +1,20 @@
-"""The agents' HTTP API, /api/v1/chat/: login cookie and CSRF token; every query bound to the agent's tenants."""
+"""Chats as agents see and work on them."""
 
 from django.core.paginator import Paginator
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from agents_app import selectors
-from agents_app import services as agent_services
-from agents_app.selectors import HISTORY_PAGE, Rights
+from agents_app.api.base import AgentView
+from agents_app.selectors import HISTORY_PAGE
 from sessions_app import attachments, protocol, services
 from sessions_app import selectors as chats
-from sessions_app.api import StrictJSONParser, UploadParser, read_input, require_upload, succeed
-from sessions_app.errors import SessionNotFound
+from sessions_app.api import UploadParser, read_input, require_upload, succeed
 from sessions_app.models import ChatSession, Status
 from sessions_app.serializers import AgentAttachmentInput, AgentMessageInput, HistoryInput
 from sessions_app.services import Post
 from sessions_app.writer import write_one
-
-
-class IsAgent(BasePermission):
-    """Loads the rights afresh for every request. Whoever acts is there, with or without a console."""
-
-    message = "You are not an agent."
-
-    def has_permission(self, request: Request, view: "AgentView") -> bool:
-        view.rights = selectors.rights(request.user.pk)
-        if view.rights is not None and request.method == "POST":
-            agent_services.stamp_consoles([view.rights.user_id])
-        return view.rights is not None
-
-
-class LoginCookie(SessionAuthentication):
-    """Answers 401 to whoever is not logged in, so that the console knows to go to the login page."""
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Session"
-
-
-class AgentView(APIView):
-    authentication_classes = (LoginCookie,)
-    permission_classes = (IsAgent,)
-    parser_classes = (StrictJSONParser,)
-    rights: Rights
-
-    def session(self, session_id: str) -> ChatSession:
-        parsed = chats.parse_session_id(session_id)
-        session = selectors.visible_sessions(self.rights).filter(session_id=parsed).first()
-        if session is None:
-            raise SessionNotFound
-        return session
 
 
 def summary(session: ChatSession) -> dict[str, object]:
