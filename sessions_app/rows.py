@@ -8,6 +8,7 @@ fifty messages costs a quarter of the CPU time, a single message a fifth.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.db import connection
 from django.db.models import Model
 from psycopg.types.json import set_json_loads
 
-from sessions_app.models import ChatSession, Message, Tenant
+from sessions_app.models import Attachment, ChatSession, Message, Party, Tenant
 
 M = TypeVar("M", bound=Model)
 
@@ -32,6 +33,24 @@ class Locked(NamedTuple):
     sessions: dict[UUID, ChatSession]
     known: dict[tuple[int, UUID], Message]
     now: datetime
+
+
+@dataclass(slots=True)
+class NewMessage:
+    """A message that the transaction adds: the columns of Message, under their names. A model's instance would cost
+    more than all else of posting it."""
+
+    session_id: int
+    seq: int
+    client_message_id: UUID | None
+    sender_type: Party
+    sender_id: int | None
+    sender_name: str
+    message_type: Message.Type
+    body: str
+    event: dict[str, str] | None
+    created_at: datetime
+    attachment: Attachment | None = None
 
 
 _FIELDS = {model: [field.attname for field in model._meta.concrete_fields] for model in (Tenant, ChatSession, Message)}
@@ -130,7 +149,7 @@ _UPDATE = (
 _INSERT = f"INSERT INTO {_MESSAGE} ({', '.join(_ADDED)}) SELECT {', '.join(_ADDED)} FROM {_recordset(_ADDED)}"
 
 
-def write(changed: Sequence[ChatSession], added: Sequence[Message], *, commit: bool) -> None:
+def write(changed: Sequence[ChatSession], added: Sequence[NewMessage], *, commit: bool) -> None:
     """Saves locked sessions and appends messages. Whole columns are safe to write: nobody else can have changed them
     since the lock.
 
@@ -168,5 +187,5 @@ def _instances(model: type[M], rows: Iterable[Sequence]) -> Iterator[M]:
     return (model.from_db(connection.alias, _FIELDS[model], row) for row in rows)
 
 
-def _records(rows: Iterable[Model], columns: Iterable[str]) -> str:
+def _records(rows: Iterable[ChatSession | NewMessage], columns: Iterable[str]) -> str:
     return msgspec.json.encode([{name: getattr(row, name) for name in columns} for row in rows]).decode()

@@ -12,6 +12,7 @@ from django.db import NotSupportedError, OperationalError, connection, transacti
 from sessions_app import events, rows, selectors
 from sessions_app.errors import ChatError, SessionNotFound
 from sessions_app.models import CLOSED, TRANSITIONS, ChatSession, Message, Party, Reason, SessionEvent, Status
+from sessions_app.rows import NewMessage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,11 +76,11 @@ class Work:
     everybody concerned after the commit. ``now`` is the database's clock once the locks were had."""
 
     now: datetime
-    known: dict[tuple[int, UUID], Message]
+    known: dict[tuple[int, UUID], Message | NewMessage]
 
     def __init__(self) -> None:
         self._sessions: dict[int, ChatSession] = {}
-        self._messages: list[Message] = []
+        self._messages: list[NewMessage] = []
         self._transitions: list[SessionEvent] = []
         self._news: list[events.Event] = []
         self._queues: set[int] = set()
@@ -125,12 +126,12 @@ class Work:
         body: str,
         client_message_id: UUID | None = None,
         event: dict[str, str] | None = None,
-    ) -> Message:
+    ) -> NewMessage:
         """Appends the next message; ``event`` is what a system message tells of."""
         session.last_seq += 1
         session.updated_at = self.now
         is_system = sender.type == Party.SYSTEM
-        message = Message(
+        message = NewMessage(
             session_id=session.pk,
             seq=session.last_seq,
             client_message_id=client_message_id,
