@@ -1,12 +1,13 @@
-"""The consoles of this process: whether their agents may still have them, and that they are open.
+"""The consoles of this process: whether their agents may still have them, that they are open, and which waiting chats
+go to their agents by themselves.
 
-Asked for all of them together, so that the price does not grow with their number.
+Done for all of them together, so that the price does not grow with their number.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from channels.db import database_sync_to_async
@@ -17,7 +18,8 @@ from sessions_app.loops import PerLoop
 
 logger = logging.getLogger(__name__)
 
-# Rights are asked for again this often, whether anybody rang or not: a deactivated agent is out within 30 s.
+# Rights are asked for again this often, whether anybody rang or not: a deactivated agent is out within 30 s. As often
+# the queues are looked at.
 RIGHTS_SECONDS = 15.0
 
 
@@ -28,35 +30,62 @@ class Console(Protocol):
         """Takes what the agent may do from now on; None: nothing."""
 
 
-class Consoles:
-    def __init__(self) -> None:
-        self._open: set[Console] = set()
+class Duty:
+    """Something to be done whenever somebody rings, and every RIGHTS_SECONDS, as long as it is needed."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]], is_needed: Callable[[], bool]) -> None:
+        self._work = work
+        self._is_needed = is_needed
         self._bell = asyncio.Event()
         self._task: asyncio.Task | None = None
 
-    def enter(self, console: Console) -> None:
-        self._open.add(console)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look_after())
-
-    def leave(self, console: Console) -> None:
-        self._open.discard(console)
-
     def ring(self) -> None:
-        """Somebody's rights may have changed."""
         self._bell.set()
 
-    async def _look_after(self) -> None:
-        while self._open:
+    def begin(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        while self._is_needed():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), RIGHTS_SECONDS)
             self._bell.clear()
             try:
-                await self._renew(list(self._open))
+                await self._work()
             except Exception:  # noqa: BLE001 - a database that fails now is asked again in a moment
                 logger.warning("the consoles were not looked after", exc_info=True)
 
-    async def _renew(self, consoles: list[Console]) -> None:
+
+class Consoles:
+    def __init__(self) -> None:
+        self._open: set[Console] = set()
+        self._rights = Duty(self._renew, self._is_any_open)
+        # Where an agent is online there is a console, so this process or another one does it for every chat.
+        self._queue = Duty(_assign_waiting_chats, self._is_any_open)
+
+    def _is_any_open(self) -> bool:
+        return bool(self._open)
+
+    def enter(self, console: Console) -> None:
+        self._open.add(console)
+        self._rights.begin()
+        self._queue.begin()
+        self._queue.ring()
+
+    def leave(self, console: Console) -> None:
+        self._open.discard(console)
+
+    def ring_for_rights(self) -> None:
+        """Somebody's rights may have changed."""
+        self._rights.ring()
+
+    def ring_for_queue(self) -> None:
+        """Somebody waits, or somebody has room."""
+        self._queue.ring()
+
+    async def _renew(self) -> None:
+        consoles = list(self._open)
         rights = await _ask_for_rights({console.login for console in consoles})
         for console in consoles:
             if console in self._open:
@@ -74,4 +103,5 @@ def _rights_of_open_consoles(logins: Iterable[str]) -> dict[str, Rights]:
 
 
 _ask_for_rights = database_sync_to_async(_rights_of_open_consoles, thread_sensitive=False)
+_assign_waiting_chats = database_sync_to_async(services.assign_waiting_chats, thread_sensitive=False)
 consoles = PerLoop(Consoles)

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from agents_app import protocol, selectors, services
 from agents_app.consoles import consoles
+from agents_app.models import Availability
 from agents_app.selectors import Rights
 from sessions_app import events, origins
 from sessions_app import selectors as chats
@@ -27,8 +28,12 @@ TO_THE_CLIENT = {
     events.SESSION_CHANGED,
     events.SESSION_PRESENCE,
     events.SESSION_EXPIRING,
+    events.NOTE_NEW,
+    events.TRAIL_NEW,
     events.TYPING,
     events.READ,
+    events.AGENT_CHANGED,
+    events.OFFLINE_CHANGED,
 }
 
 
@@ -37,6 +42,8 @@ class AgentConsumer(FrameConsumer):
         self.login = ""
         self.rights: Rights | None = None
         self.opened: ChatSession | None = None
+        self.is_used = False  # since the last beat
+        self.state = ""
         self.consoles = consoles.current()
 
     async def may_connect(self) -> bool:
@@ -57,7 +64,9 @@ class AgentConsumer(FrameConsumer):
         if frame.name in TO_THE_CLIENT:
             self.send_text(frame.text)
         elif frame.name == events.RIGHTS_CHANGED:
-            self.consoles.ring()
+            self.consoles.ring_for_rights()
+        elif frame.name == events.QUEUE_GREW:
+            self.consoles.ring_for_queue()
 
     @staticmethod
     def _groups(rights: Rights) -> set[str]:
@@ -73,7 +82,7 @@ class AgentConsumer(FrameConsumer):
             self.close(CLOSE_NOT_FOUND)
             return
         before, self.rights = self.rights, rights
-        if rights.tenant_ids == before.tenant_ids:
+        if rights == before:
             return
         if self.opened is not None and self.opened.tenant_id not in rights.tenant_ids:
             self._close_chat()
@@ -96,9 +105,10 @@ class AgentConsumer(FrameConsumer):
             self.release_events()
 
     def _snapshot(self) -> dict[str, object]:
-        services.stamp_consoles([self.rights.user_id])
+        services.open_console(self.rights.user_id)
         return {
-            "agent": {"id": self.rights.user_id, "name": self.rights.name},
+            "agent": selectors.me(self.rights.user_id),
+            "counts": selectors.counts(self.rights),
             "sessions": chats.summaries(selectors.console_sessions(self.rights)),
             "server_time": timestamp(chats.database_now()),
             "policy": {
@@ -108,14 +118,24 @@ class AgentConsumer(FrameConsumer):
         }
 
     async def ping(self, command: protocol.Ping) -> None:
-        self.send_frame("pong", await self.in_thread(self._beat))
+        is_used, self.is_used = command.active or self.is_used, False
+        pong = await self.in_thread(self._beat, is_used)
+        before, self.state = self.state, pong["agent"]["state"]
+        if self.state == Availability.ONLINE != before:
+            self.consoles.ring_for_queue()
+        self.send_frame("pong", pong)
 
-    def _beat(self) -> dict[str, object]:
+    def _beat(self, is_used: bool) -> dict[str, object]:
         """The short form of the snapshot: a console whose view differs has missed a doorbell."""
-        services.stamp_consoles([self.rights.user_id])
+        services.stamp_consoles([self.rights.user_id], are_used=is_used)
         now = chats.database_now()
         sessions = [pulse_payload(session, now) for session in selectors.console_sessions(self.rights)]
-        return {"sessions": sessions, "server_time": timestamp(now)}
+        return {
+            "agent": selectors.workload(self.rights.user_id),
+            "counts": selectors.counts(self.rights),
+            "sessions": sessions,
+            "server_time": timestamp(now),
+        }
 
     async def open_chat(self, command: protocol.OpenChat) -> None:
         session = await self.in_thread(self._session, command.session_id)
@@ -143,11 +163,20 @@ class AgentConsumer(FrameConsumer):
         session = self._session(command.session_id)
         after = command.after_seq
         is_known = after is not None and 0 <= after <= session.last_seq
-        page = chats.transcript(session, after=after if is_known else 0, limit=SNAPSHOT_LIMIT)
+        # Whoever has nothing yet wants to see the end; what lies before is asked for by chat.history.
+        place = {"after": after} if is_known else {"before": session.last_seq + 1}
+        page = chats.transcript(session, **place, limit=SNAPSHOT_LIMIT)
         [summary] = chats.summaries([session])
-        return {"session": summary, **page, "resume": "resumed" if is_known else "resync"}
+        return {
+            "session": summary,
+            **page,
+            "resume": "resumed" if is_known else "resync",
+            "notes": chats.notes(session),
+            "trail": chats.trail(session, has_pages=False),
+        }
 
     async def send_message(self, command: protocol.SendMessage) -> None:
+        self.is_used = True
         body = clean_text(command.body)
         post = Post(command.session_id, command.client_message_id, body, self.rights.actor)
         message = await self.post(post)
@@ -159,6 +188,7 @@ class AgentConsumer(FrameConsumer):
         self.send_frame("chat.message.ack", payload)
 
     async def typing(self, command: protocol.Typing) -> None:
+        self.is_used = True
         await self.in_thread(self._typing, command)
 
     def _typing(self, command: protocol.Typing) -> None:

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
+from agents_app import services
 from agents_app.models import Agent
 from sessions_app import events
 
@@ -26,9 +27,19 @@ def logged_out(user, **kwargs) -> None:
         _ring(user.pk)
 
 
-@receiver([post_save, post_delete], sender=Agent)
-def agent_saved(instance: Agent, **kwargs) -> None:
+@receiver(post_save, sender=Agent)
+def agent_saved(instance: Agent, created: bool, **kwargs) -> None:
     _ring(instance.user_id)
+    if not created:
+        transaction.on_commit(lambda: services.tell_consoles(instance.user_id), robust=True)
+
+
+@receiver(post_delete, sender=Agent)
+def agent_deleted(instance: Agent, **kwargs) -> None:
+    _ring(instance.user_id)
+    if instance.picture:
+        picture = instance.picture
+        transaction.on_commit(lambda: picture.storage.delete(picture.name), robust=True)
 
 
 @receiver(m2m_changed, sender=Agent.tenants.through)

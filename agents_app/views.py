@@ -12,6 +12,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from agents_app import selectors
+from sessions_app.serializers import attachment_rules
 
 
 class ConsoleLoginView(LoginView):
@@ -23,8 +24,8 @@ class ConsoleLoginView(LoginView):
 @never_cache
 @login_required
 @ensure_csrf_cookie
-def console(request: HttpRequest, session_id: UUID | None = None) -> HttpResponse:
-    """The console, for `/agent/` and for each chat's own address; 403 for a user who is no agent."""
+def console(request: HttpRequest, session_id: UUID | None = None, view: str = "inbox") -> HttpResponse:
+    """The console, for each of its views and for a chat in one of them; 403 for a user who is no agent."""
     rights = selectors.rights(request.user.pk)
     if rights is None:
         # Not a redirect to the login page: that sends whoever is logged in back here.
@@ -34,5 +35,8 @@ def console(request: HttpRequest, session_id: UUID | None = None) -> HttpRespons
         "base": resolve_url(settings.LOGIN_REDIRECT_URL),
         "login": resolve_url(settings.LOGIN_URL),
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "attachments": attachment_rules(),
     }
-    return render(request, "agents_app/console.html", {"agent_name": rights.name, "config": config})
+    context = {"agent_name": rights.name, "config": config, "view": view, "pane": "chat" if session_id else "lists"}
+    context["is_supervisor"] = rights.is_supervisor
+    return render(request, "agents_app/console.html", context)

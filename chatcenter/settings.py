@@ -163,6 +163,9 @@ TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 
 CHAT_MESSAGE_RATES = env.rates("CHAT_MESSAGE_RATES", "10/10s,60/60s")  # messages of a session
 CHAT_START_RATES = env.rates("CHAT_START_RATES", "10/60s,60/3600s")  # sessions started from an address
+CHAT_LOGIN_RATES = env.rates("CHAT_LOGIN_RATES", "20/600s")  # wrong passwords from an address
+CHAT_OFFLINE_RATES = env.rates("CHAT_OFFLINE_RATES", "5/60s,20/3600s")  # messages left from an address
+CHAT_POLL_RATES = env.rates("CHAT_POLL_RATES", "120/60s")  # requests of a session that has no socket
 CHAT_FRAME_RATES = env.rates("CHAT_FRAME_RATES", "100/10s")  # frames of a socket
 CHAT_MAX_SOCKETS_PER_ADDRESS = env.number("CHAT_MAX_SOCKETS_PER_ADDRESS", 200, minimum=1)  # visitors' sockets
 CHAT_MAX_SOCKETS_PER_SESSION = env.number("CHAT_MAX_SOCKETS_PER_SESSION", 5, minimum=1)
@@ -174,7 +177,8 @@ CHAT_UPLOAD_RATES = env.rates("CHAT_UPLOAD_RATES", "10/60s,60/3600s")  # attachm
 CHAT_MAX_BAD_FRAMES = env.number("CHAT_MAX_BAD_FRAMES", 10, minimum=1)
 CHAT_HELLO_TIMEOUT_SECONDS = env.number("CHAT_HELLO_TIMEOUT_SECONDS", 5, minimum=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_MAX_BODY_BYTES
-CHAT_MAX_REQUEST_BYTES = CHAT_MAX_ATTACHMENT_BYTES + CHAT_MAX_BODY_BYTES  # an attachment, and the fields around it
+MAX_PICTURE_BYTES = 2 * 1024 * 1024  # of an agent
+CHAT_MAX_REQUEST_BYTES = max(CHAT_MAX_ATTACHMENT_BYTES, MAX_PICTURE_BYTES) + CHAT_MAX_BODY_BYTES  # and fields around it
 
 # Where sessions_app asks about agents (dotted module): the arrow between the two apps points the other way.
 CHAT_AGENT_DIRECTORY = "agents_app.selectors"

@@ -1,5 +1,5 @@
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import localize
@@ -7,12 +7,27 @@ from django.utils.html import format_html, format_html_join
 
 from sessions_app import services
 from sessions_app.errors import ChatError
-from sessions_app.models import Attachment, ChatSession, Message, Party, SessionEvent, Tenant
+from sessions_app.models import (
+    Attachment,
+    ChatSession,
+    Message,
+    Note,
+    OfflineMessage,
+    Party,
+    SessionEvent,
+    Tag,
+    Tenant,
+    TrailEntry,
+)
 from sessions_app.serializers import agent_name
 from sessions_app.services import Actor
 
 admin.site.site_header = admin.site.site_title = "Chat Center"
 admin.site.index_title = "Administration"
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -46,6 +61,8 @@ class TenantAdmin(admin.ModelAdmin):
                     "position",
                     "locale",
                     "prechat_form",
+                    "offline_form",
+                    "typing_preview",
                 )
             },
         ),
@@ -58,6 +75,7 @@ class TenantAdmin(admin.ModelAdmin):
                     "heartbeat_interval_seconds",
                     "reopen_enabled",
                     "idle_rule_for_active",
+                    "auto_assign",
                 )
             },
         ),
@@ -88,6 +106,28 @@ class SessionEventInline(admin.TabularInline):
         "waited_ms",
         "queue_position",
     )
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class NoteInline(admin.TabularInline):
+    model = Note
+    fields = ("created_at", "author_name", "after_seq", "body")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class TrailInline(admin.TabularInline):
+    model = TrailEntry
+    fields = ("at", "kind", "after_seq", "title", "url", "referrer", "gone_since")
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -138,11 +178,14 @@ class ChatSessionAdmin(ReadOnlyAdmin):
     search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
     search_help_text = "Conversation id, session id, name or e-mail"
     show_full_result_count = False
-    inlines = (AttachmentInline, SessionEventInline)
+    inlines = (NoteInline, AttachmentInline, TrailInline, SessionEventInline)
     actions = ("end_sessions",)
     fieldsets = (
-        (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to")}),
-        ("Visitor", {"fields": ("customer_name", "customer_email", "page_title", "page_url", "metadata")}),
+        (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to", "tags")}),
+        (
+            "Visitor",
+            {"fields": ("customer_name", "customer_email", "page_title", "page_url", "user_agent", "metadata")},
+        ),
         (
             "Times",
             {
@@ -194,6 +237,27 @@ class ChatSessionAdmin(ReadOnlyAdmin):
         return actions
 
 
+@admin.register(Tag)
+class TagAdmin(admin.ModelAdmin):
+    """Another name renames it on every chat; deleted, it goes from all of them."""
+
+    list_display = ("name", "tenant", "chats")
+    list_filter = ("tenant",)
+    list_select_related = ("tenant",)
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
+        return super().get_queryset(request).annotate(chats=Count("sessions"))
+
+    def get_readonly_fields(self, request, obj=None):
+        # The chats that have it are this tenant's.
+        return ("tenant",) if obj else ()
+
+    @admin.display(ordering="chats", description="Chats")
+    def chats(self, tag: Tag) -> int:
+        return tag.chats
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
     list_display = ("session", "seq", "sender_type", "sender_name", "shortened", "created_at")
@@ -206,4 +270,22 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Text")
     def shortened(self, message: Message) -> str:
-        return message.body if len(message.body) <= 80 else f"{message.body[:79]}…"
+        return shorten(message.body)
+
+
+@admin.register(OfflineMessage)
+class OfflineMessageAdmin(ReadOnlyAdmin):
+    """May be deleted, where its visitor asks for that: nothing else hangs on it."""
+
+    list_display = ("email", "name", "tenant", "shortened", "created_at", "done_at", "done_by")
+    list_filter = ("tenant", ("done_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("tenant", "done_by")
+    search_fields = ("email", "name", "body")
+    show_full_result_count = False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request, obj)
+
+    @admin.display(description="Text")
+    def shortened(self, message: OfflineMessage) -> str:
+        return shorten(message.body)

@@ -1,6 +1,10 @@
 """The visitors' HTTP API, /api/v1/chat/public/: parse, call one service, answer in the envelope."""
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -11,21 +15,35 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sessions_app import attachments, origins, protocol, selectors, services, throttles
+from sessions_app import (
+    attachments,
+    offline,
+    origins,
+    presence,
+    protocol,
+    restorations,
+    selectors,
+    services,
+    throttles,
+)
 from sessions_app.errors import (
     ChatError,
     Invalid,
     OriginNotAllowed,
     RateLimited,
     SessionNotFound,
+    SessionOver,
     TooLarge,
     Unavailable,
 )
-from sessions_app.models import ChatSession, Tenant
+from sessions_app.models import ChatSession, Party, Tenant
+from sessions_app.restorations import Restored
 from sessions_app.serializers import (
     AttachmentInput,
     HistoryInput,
     MessageInput,
+    OfflineInput,
+    PollInput,
     RatingInput,
     SessionInput,
     StartInput,
@@ -40,6 +58,11 @@ from sessions_app.services import VISITOR, Post
 from sessions_app.writer import write_one
 
 logger = logging.getLogger(__name__)
+
+# Messages in one answer to a poll.
+POLL_LIMIT = 100
+
+MAX_USER_AGENT_CHARS = 300
 
 
 class StrictJSONParser(BaseParser):
@@ -160,6 +183,14 @@ class PublicView(APIView):
         self.require_origin(session.tenant)
         return session
 
+    def limit_address(self, name: str, rates: Sequence[tuple[int, int]]) -> None:
+        """Counts one event of ``name`` for the visitor's address. Raises RateLimited."""
+        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
+        address = throttles.client_address(self.request.META.get("REMOTE_ADDR"), forwarded_for)
+        [wait] = throttles.take(name, [address], rates)
+        if wait:
+            raise RateLimited(wait)
+
     def header_key(self) -> str:
         return self.request.headers.get("X-Session-Key", "")
 
@@ -174,10 +205,9 @@ class StartView(PublicView):
         data = read_input(StartInput, request.data)
         tenant = selectors.active_tenant(data["tenant_id"])
         self.require_origin(tenant)
-        address = throttles.client_address(request.META.get("REMOTE_ADDR"), request.headers.get("X-Forwarded-For", ""))
-        [wait] = throttles.take("start", [address], settings.CHAT_START_RATES)
-        if wait:
-            raise RateLimited(wait)
+        if data.get("offline_form") and selectors.wants_message_left(tenant, data.get("start_id")):
+            return succeed({"online": False})
+        self.limit_address("start", settings.CHAT_START_RATES)
         previous = data.get("previous") or {}
         session, key = services.start_session(
             tenant,
@@ -185,6 +215,7 @@ class StartView(PublicView):
             customer_name=data.get("customer_name") or "",
             customer_email=data.get("customer_email") or "",
             metadata=without_nulls(data.get("metadata")),
+            user_agent=request.headers.get("User-Agent", "").replace("\x00", "")[:MAX_USER_AGENT_CHARS],
             start_id=data.get("start_id"),
             previous_session_id=previous.get("session_id"),
             previous_outcome=previous.get("outcome", ""),
@@ -255,8 +286,78 @@ class SessionView(PublicView):
     def get(self, request: Request, session_id: str) -> Response:
         session = self.session(session_id, self.header_key())
         page = read_input(HistoryInput, request.query_params)
-        history = selectors.transcript(session, after=page.get("after"), limit=page["limit"])
+        history = selectors.transcript(session, after=page.get("after"), before=page.get("before"), limit=page["limit"])
         return succeed({"session": selectors.visitor_view(session), **history})
+
+
+class OfflineView(PublicView):
+    def post(self, request: Request) -> Response:
+        data = read_input(OfflineInput, request.data)
+        tenant = selectors.active_tenant(data["tenant_id"])
+        self.require_origin(tenant)
+        body = protocol.clean_text(data["message"])
+        self.limit_address("offline", settings.CHAT_OFFLINE_RATES)
+        page = without_nulls(data.get("metadata"))
+        message, is_new = offline.leave_message(
+            tenant,
+            data["message_id"],
+            name=data.get("name") or "",
+            email=data["email"],
+            body=body,
+            **{field: page[field] for field in ("page_url", "page_title", "locale") if field in page},
+        )
+        answer = {"message_id": str(message.message_id), "created_at": timestamp(message.created_at)}
+        return succeed(answer, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class PollView(PublicView):
+    """What a socket's hello and ping do, for visitors whose network lets no socket through."""
+
+    def post(self, request: Request) -> Response:
+        session, data = self.posted_session(PollInput)
+        [wait] = throttles.take("poll", [session.session_id], settings.CHAT_POLL_RATES)
+        if wait:
+            raise RateLimited(wait)
+        began, outcome = monotonic(), ""
+        with suppress(SessionOver):  # the answer says it
+            outcome = self._take_in(session.session_id, data)
+        session, now = selectors.session_by_id(session.session_id), selectors.database_now()
+        after = data.get("after_seq")
+        is_known = after is not None and 0 <= after <= session.last_seq
+        after = after if is_known else 0
+        page = selectors.transcript(session, after=after, limit=POLL_LIMIT)
+        if outcome:
+            took_ms = round((monotonic() - began) * 1000)
+            restorations.store([Restored(session.session_id, outcome, took_ms, after, page["last_seq"])])
+        return succeed(
+            {
+                "session": selectors.visitor_view(session),
+                **page,
+                "resume": "resumed" if is_known else "resync",
+                "expiring_at": timestamp(session.expires_at) if session.is_expiring(now) else None,
+                "server_time": timestamp(now),
+                "policy": policy_payload(session.tenant),
+            }
+        )
+
+    def _take_in(self, session_id: UUID, data: dict[str, object]) -> str:
+        """Returns the Restoration.Outcome, empty where nothing was restored."""
+        outcome = ""
+        if (hello := data.get("hello")) is not None:
+            page = without_nulls(hello.get("page"))
+            restored = services.restore_session(
+                session_id,
+                is_page_load=hello["restored"],
+                page_url=page.get("url", ""),
+                page_title=page.get("title", ""),
+            )
+            outcome = restorations.outcome(is_reopened=restored.is_reopened, is_page_load=hello["restored"])
+        presence.stamp({session_id: (data["visible"], data["active"])})
+        if data.get("visitor"):
+            services.identify_visitor(session_id, **data["visitor"])
+        if data.get("read_seq"):
+            services.mark_read(session_id, Party.VISITOR, data["read_seq"])
+        return outcome
 
 
 class ConfigView(PublicView):

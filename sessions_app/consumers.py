@@ -7,9 +7,10 @@ from collections.abc import Coroutine
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 
-from sessions_app import events, origins, protocol, selectors, services, throttles
+from sessions_app import events, origins, protocol, restorations, selectors, services, throttles
 from sessions_app.errors import (
     ChatError,
     Invalid,
@@ -23,6 +24,7 @@ from sessions_app.hub import Frame
 from sessions_app.models import Party
 from sessions_app.occupancy import TTL_SECONDS, ledgers
 from sessions_app.presence import Beat, boards
+from sessions_app.restorations import Restored, notebooks
 from sessions_app.serializers import policy_payload, timestamp
 from sessions_app.services import VISITOR, Post
 from sessions_app.sockets import FrameConsumer
@@ -52,8 +54,12 @@ CLOSE_CODES = {
 
 
 class _Ready(NamedTuple):
+    """``outcome``: a Restoration.Outcome, or empty for a hello that restored nothing."""
+
     name: str
     payload: dict[str, object]
+    outcome: str
+    after_seq: int
 
 
 class VisitorConsumer(FrameConsumer):
@@ -66,8 +72,10 @@ class VisitorConsumer(FrameConsumer):
         self._tasks: frozenset[asyncio.Task] = frozenset()
         self._page: protocol.Page | None = None
         self._is_moving = False
+        self._accepted_at = 0.0  # by the loop's clock
 
     async def accepted(self) -> None:
+        self._accepted_at = asyncio.get_running_loop().time()
         peer = self.scope.get("client")
         forwarded_for = ",".join(origins.headers(self.scope, b"x-forwarded-for"))
         # Interned: most of many sockets may come from one proxy.
@@ -141,6 +149,13 @@ class VisitorConsumer(FrameConsumer):
         self.send_frame("chat.session.ready", ready.payload)
         self.release_events()
         self.ledger.enter(self.session_id, self)
+        if ready.outcome:
+            self._note_return(ready)
+
+    def _note_return(self, ready: _Ready) -> None:
+        took_ms = round((asyncio.get_running_loop().time() - self._accepted_at) * 1000)
+        last_seq = ready.payload["last_seq"]
+        notebooks.current().note(Restored(self.session_id, ready.outcome, took_ms, ready.after_seq, last_seq))
 
     def _refuse(self, error: ChatError) -> None:
         """Says why, and closes where the error leaves nothing to do on this socket."""
@@ -162,10 +177,12 @@ class VisitorConsumer(FrameConsumer):
             is_page_load=command.restored,
             page_url=command.page.url,
             page_title=command.page.title,
+            referrer=command.page.referrer,
         )
         after = command.after_seq
         is_known = after is not None and 0 <= after <= session.last_seq
-        page = selectors.transcript(session, after=after if is_known else 0, limit=SNAPSHOT_LIMIT)
+        after = after if is_known else 0
+        page = selectors.transcript(session, after=after, limit=SNAPSHOT_LIMIT)
         if is_reopened:
             resume = "reopened"
         elif not is_known:
@@ -179,7 +196,8 @@ class VisitorConsumer(FrameConsumer):
             "server_time": timestamp(now),
             "policy": policy_payload(session.tenant),
         }
-        return _Ready(session.customer_name or "Visitor", payload)
+        outcome = restorations.outcome(is_reopened=is_reopened, is_page_load=command.restored)
+        return _Ready(session.customer_name or "Visitor", payload, outcome, after)
 
     async def ping(self, command: protocol.Ping) -> None:
         # Beats are answered by the second, and the next message must not wait for that.
@@ -209,12 +227,16 @@ class VisitorConsumer(FrameConsumer):
         payload = {"client_message_id": str(command.client_message_id), "message": message}
         self.send_frame("chat.message.ack", payload)
 
-    async def typing(self, command: protocol.Typing) -> None:
-        await self.in_thread(self._typing, command.is_typing)
+    async def typing(self, command: protocol.VisitorTyping) -> None:
+        await self.in_thread(self._typing, command)
 
-    def _typing(self, is_typing: bool) -> None:
-        groups = events.console_groups(selectors.session_by_id(self.session_id))
-        events.publish([events.typing(groups, self.session_id, Party.VISITOR, self.name, is_typing)])
+    def _typing(self, command: protocol.VisitorTyping) -> None:
+        session = selectors.session_by_id(self.session_id)
+        text = None
+        if session.tenant.typing_preview and command.text is not None:
+            text = command.text[: settings.CHAT_MAX_MESSAGE_CHARS]
+        groups = events.console_groups(session)
+        events.publish([events.typing(groups, self.session_id, Party.VISITOR, self.name, command.is_typing, text)])
 
     async def read(self, command: protocol.Read) -> None:
         await self.in_thread(services.mark_read, self.session_id, Party.VISITOR, command.seq)
@@ -237,7 +259,13 @@ class VisitorConsumer(FrameConsumer):
             while (page := self._page) is not None:
                 self._page = None
                 try:
-                    await self.in_thread(services.record_page, self.session_id, url=page.url, title=page.title)
+                    await self.in_thread(
+                        services.record_page,
+                        self.session_id,
+                        url=page.url,
+                        title=page.title,
+                        referrer=page.referrer,
+                    )
                 except DatabaseError:
                     logger.exception("a page was not stored, trying again")
                     self._page = self._page or page
@@ -265,7 +293,7 @@ class VisitorConsumer(FrameConsumer):
         "hello": protocol.Hello,
         "ping": protocol.Ping,
         "chat.message.send": protocol.SendMessage,
-        "chat.typing": protocol.Typing,
+        "chat.typing": protocol.VisitorTyping,
         "chat.read": protocol.Read,
         "chat.identify": protocol.Identify,
         "page.view": protocol.Page,

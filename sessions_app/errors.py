@@ -25,6 +25,11 @@ class Invalid(ChatError):
     pass
 
 
+class NotAllowed(Invalid):
+    status = 403
+    message = "Only supervisors may do this."
+
+
 class OriginNotAllowed(ChatError):
     code, status = "origin_not_allowed", 403
     message = "This website may not use this chat."

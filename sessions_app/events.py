@@ -10,8 +10,16 @@ from datetime import datetime
 from uuid import UUID
 
 from sessions_app import hub
-from sessions_app.models import ChatSession, Message, Party, Presence, Status
-from sessions_app.serializers import agent_name, encode, message_payload, summary_payload, timestamp
+from sessions_app.models import ChatSession, Message, Note, Party, Presence, Status, Tenant, TrailEntry
+from sessions_app.serializers import (
+    agent_name,
+    encode,
+    message_payload,
+    note_payload,
+    summary_payload,
+    timestamp,
+    trail_payload,
+)
 
 MESSAGE_NEW = "chat.message.new"
 SESSION_ASSIGNED = "chat.session.assigned"
@@ -25,9 +33,14 @@ READ = "chat.read"
 # Consoles only.
 SESSION_CHANGED = "session.changed"
 SESSION_PRESENCE = "session.presence"
+OFFLINE_CHANGED = "offline.changed"
+AGENT_CHANGED = "agent.changed"
+NOTE_NEW = "note.new"
+TRAIL_NEW = "trail.new"
 # Between processes only; no client ever sees these.
 VISITOR_LEFT = "presence.left"
 RIGHTS_CHANGED = "rights.changed"
+QUEUE_GREW = "queue.grew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +106,14 @@ def session_changed(session: ChatSession, last_message: Message | None, now: dat
     return Event((tenant_group(session.tenant_id),), SESSION_CHANGED, payload)
 
 
-def status_changed(session: ChatSession, *, is_reopened: bool = False) -> Event:
+def status_changed(session: ChatSession, *, is_reopened: bool = False, agent_picture: str | None = None) -> Event:
     """What the visitor is told of the status that ``session`` has just come to."""
     group = (visitor_group(session.session_id),)
     if is_reopened:
         return Event(group, SESSION_REOPENED, {})
     if session.status == Status.ACTIVE:
-        return Event(group, SESSION_ASSIGNED, {"agent_name": agent_name(session.assigned_to)})
+        payload = {"agent_name": agent_name(session.assigned_to), "agent_picture": agent_picture}
+        return Event(group, SESSION_ASSIGNED, payload)
     if session.status == Status.QUEUED:
         return Event(group, SESSION_UNASSIGNED, {})
     payload = {"status": session.status, "reason": session.closed_reason, "ended_by": session.ended_by}
@@ -126,19 +140,32 @@ def presence_changed(session: ChatSession, presence: Presence) -> Event:
     return Event(console_groups(session), SESSION_PRESENCE, payload)
 
 
+def note_new(session: ChatSession, note: Note) -> Event:
+    groups = (tenant_group(session.tenant_id), watch_group(session.session_id))
+    return Event(groups, NOTE_NEW, {"note": note_payload(note, session.session_id)})
+
+
+def trail_new(session: ChatSession, entry: TrailEntry) -> Event:
+    payload = {"session_id": str(session.session_id), "entry": trail_payload(entry)}
+    return Event(console_groups(session), TRAIL_NEW, payload)
+
+
 def visitor_left(session_id: UUID) -> Event:
     """Asks the other processes whether they still have a socket of this visitor."""
     return Event((visitor_group(session_id),), VISITOR_LEFT, {})
 
 
-def typing(groups: tuple[str, ...], session_id: UUID, sender: Party, name: str, is_typing: bool) -> Event:
+def typing(
+    groups: tuple[str, ...], session_id: UUID, sender: Party, name: str, is_typing: bool, text: str | None = None
+) -> Event:
+    """``text``: what a visitor has written so far, for consoles alone."""
     payload = {
         "session_id": str(session_id),
         "sender_type": sender,
         "sender_name": name,
         "is_typing": is_typing,
     }
-    return Event(groups, TYPING, payload)
+    return Event(groups, TYPING, payload if text is None else {**payload, "text": text})
 
 
 def read(session: ChatSession, by: Party, seq: int) -> Event:
@@ -146,8 +173,24 @@ def read(session: ChatSession, by: Party, seq: int) -> Event:
     return Event(groups, READ, {"session_id": str(session.session_id), "by": by, "seq": seq})
 
 
+def offline_changed(tenant: Tenant, count: int) -> Event:
+    """So many messages that visitors of the tenant have left are still to be answered."""
+    return Event((tenant_group(tenant.pk),), OFFLINE_CHANGED, {"tenant": tenant.slug, "count": count})
+
+
 def rights_changed(user_id: int) -> Event:
     return Event((rights_group(user_id),), RIGHTS_CHANGED, {})
+
+
+def agent_changed(user_id: int, agent: dict[str, object]) -> Event:
+    """Keeps the consoles of one agent in step."""
+    return Event((rights_group(user_id),), AGENT_CHANGED, {"agent": agent})
+
+
+def queue_grew(tenant_id: int) -> Event:
+    """A chat waits, or an agent may have room, in a tenant whose chats find their agents by themselves: the processes
+    with consoles look at once."""
+    return Event((tenant_group(tenant_id),), QUEUE_GREW, {})
 
 
 def publish(events: Iterable[Event]) -> None:

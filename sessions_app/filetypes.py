@@ -5,6 +5,8 @@ import re
 import unicodedata
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from threading import Lock
 from typing import BinaryIO, NamedTuple
@@ -42,6 +44,7 @@ MAX_NAME_CHARS = 100
 MAX_PIXELS = 50_000_000
 THUMBNAIL_PIXELS = 480
 THUMBNAIL_TYPE = "image/webp"
+PORTRAIT_PIXELS = 128
 
 # One at a time in each process: what is allowed once must not be taken by forty uploads at once.
 _unpacking = Lock()
@@ -87,7 +90,22 @@ def _not_allowed(text: str = "Files of this kind cannot be sent.") -> Invalid:
     return Invalid(text, fields={"file": [text]})
 
 
+def portrait(file: BinaryIO) -> bytes:
+    """The middle of a picture as a small square, of THUMBNAIL_TYPE. Raises Invalid for what is no picture."""
+    with _opened(file, "This is no picture, or a damaged one.") as image:
+        small = ImageOps.fit(_small(image), (PORTRAIT_PIXELS, PORTRAIT_PIXELS))
+        return _webp(small)
+
+
 def _look_at_image(file: BinaryIO) -> Look:
+    with _opened(file) as image:
+        small = _small(image)
+        return Look(IMAGES[image.format], _webp(small), small.width, small.height)
+
+
+@contextmanager
+def _opened(file: BinaryIO, damaged: str = "This picture is damaged.") -> Iterator[Image.Image]:
+    """Raises Invalid, also for what turns out to be damaged while it is unpacked."""
     file.seek(0)
     try:
         with _unpacking, warnings.catch_warnings():
@@ -95,14 +113,14 @@ def _look_at_image(file: BinaryIO) -> Look:
             with Image.open(file, formats=list(IMAGES)) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _not_allowed("This picture has too many pixels.")
-                return Look(IMAGES[image.format], *_thumbnail(image))
+                yield image
     except Invalid:
         raise
     except Exception as error:  # Pillow raises many kinds, and a file that it cannot read is never our failure
-        raise _not_allowed("This picture is damaged.") from error
+        raise _not_allowed(damaged) from error
 
 
-def _thumbnail(image: Image.Image) -> tuple[bytes, int, int]:
+def _small(image: Image.Image) -> Image.Image:
     # JPEG alone can be unpacked to a smaller size at once.
     image.draft("RGB", (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
@@ -110,9 +128,13 @@ def _thumbnail(image: Image.Image) -> tuple[bytes, int, int]:
     small = ImageOps.exif_transpose(image)
     small = small.convert("RGBA" if small.has_transparency_data else "RGB")
     small.info.clear()
+    return small
+
+
+def _webp(image: Image.Image) -> bytes:
     output = io.BytesIO()
-    small.save(output, "WEBP", quality=80)
-    return output.getvalue(), small.width, small.height
+    image.save(output, "WEBP", quality=80)
+    return output.getvalue()
 
 
 def _office_type(file: BinaryIO) -> str:

@@ -35,7 +35,8 @@ CLOSED = (Status.ENDED, Status.ABANDONED)
 # Every status change that exists. Whatever is not here is refused, whoever asks for it.
 TRANSITIONS = {
     Status.QUEUED: {Status.ACTIVE, Status.ENDED, Status.ABANDONED},
-    Status.ACTIVE: {Status.QUEUED, Status.ENDED, Status.ABANDONED},
+    # To itself: another agent has it from then on.
+    Status.ACTIVE: {Status.ACTIVE, Status.QUEUED, Status.ENDED, Status.ABANDONED},
     Status.ABANDONED: {Status.QUEUED, Status.ACTIVE},
     Status.ENDED: set(),
 }
@@ -46,6 +47,8 @@ class Reason(models.TextChoices):
 
     STARTED = "started"
     ACCEPTED = "accepted"
+    ASSIGNED = "assigned"
+    TRANSFERRED = "transferred"
     AGENT_GONE = "agent_gone"
     REOPENED = "reopened"
     VISITOR = "visitor"
@@ -84,6 +87,10 @@ EXPIRY_WARNING = timedelta(seconds=120 + 45)
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 5
 MAX_RATING_COMMENT = 1000
+
+# Entries of one session's trail; then nothing more is recorded. A page that changes its address all the time would fill
+# the table, and nobody reads further back.
+MAX_TRAIL = 500
 
 # A hidden tab's timers fire once a minute; two missed beats and the network's jitter fit in before we say "gone".
 PRESENCE_TTL = timedelta(seconds=150)
@@ -163,12 +170,13 @@ class Tenant(models.Model):
     auto_assign = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="Give waiting chats by themselves to the available agent who has the fewest, and room.",
+        help_text="Give each waiting chat to the available agent who has the fewest and still has room.",
     )
     offline_form = models.BooleanField(
-        default=True,
-        db_default=True,
-        help_text="While no agent is there, ask visitors to leave a message and an e-mail address.",
+        default=False,
+        db_default=False,
+        help_text="While no agent is there, ask visitors to leave a message and an e-mail address, "
+        "instead of letting them wait in the queue.",
     )
     reopen_enabled = models.BooleanField(
         default=True, help_text="A disconnected visitor who comes back in time has the chat back."
@@ -278,6 +286,8 @@ class ChatSession(models.Model):
     left_at = models.DateTimeField(null=True, blank=True)
     is_visible = models.BooleanField(default=True)
     waiting_since = models.DateTimeField(null=True, blank=True)
+    # When an agent first took it.
+    accepted_at = models.DateTimeField(null=True, blank=True)
     first_visitor_message_at = models.DateTimeField(null=True, blank=True)
     first_agent_message_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -298,6 +308,57 @@ class ChatSession(models.Model):
             # The sweep reads this one: its cost follows the open sessions, not the history.
             models.Index(fields=["id"], condition=Q(status__in=["queued", "active"]), name="session_open"),
             models.Index(fields=["tenant", "-closed_at"], condition=Q(closed_at__isnull=False), name="session_history"),
+            # Reports read these three, never the wide rows. Of what messages change, they name the times of the first
+            # ones: those two updates of a chat are not HOT.
+            models.Index(
+                fields=["tenant", "created_at"],
+                include=[
+                    "id",
+                    "status",
+                    "closed_at",
+                    "accepted_at",
+                    "first_visitor_message_at",
+                    "first_agent_message_at",
+                ],
+                name="session_started",
+            ),
+            models.Index(
+                fields=["tenant", "created_at"],
+                include=["id", "session_id", "closed_at", "closed_reason", "stage"],
+                condition=Q(status="abandoned"),
+                name="session_abandoned",
+            ),
+            models.Index(
+                fields=["tenant", "created_at"],
+                include=["previous_outcome", "previous_session_id"],
+                condition=~Q(previous_outcome=""),
+                name="session_not_restored",
+            ),
+            # The history by what is rare: without these, who asks for it reads all of the history.
+            models.Index(
+                fields=["tenant", "closed_reason", "-closed_at"],
+                condition=Q(closed_at__isnull=False),
+                name="session_history_reason",
+            ),
+            models.Index(
+                fields=["tenant", "stage", "-closed_at"], condition=~Q(stage=""), name="session_history_stage"
+            ),
+            models.Index(
+                fields=["tenant", "assigned_to", "-closed_at"],
+                condition=Q(closed_at__isnull=False),
+                name="session_history_agent",
+            ),
+            # The visitor's other chats.
+            models.Index(
+                fields=["previous_session_id"], condition=Q(previous_session_id__isnull=False), name="session_previous"
+            ),
+            models.Index(
+                F("tenant"),
+                Lower("customer_email"),
+                F("id").desc(),
+                condition=~Q(customer_email=""),
+                name="session_email",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "conversation_id"], name="session_conversation_id_unique"),
@@ -502,7 +563,16 @@ class SessionEvent(models.Model):
 
     class Meta:
         ordering = ["session", "pk"]
-        indexes = [models.Index(fields=["at"], name="event_at")]
+        indexes = [
+            models.Index(fields=["at"], name="event_at"),
+            models.Index(
+                fields=["session", "at"],
+                include=["waited_ms", "queue_position"],
+                condition=Q(to_status="abandoned"),
+                name="event_abandoned",
+            ),
+            models.Index(fields=["session"], condition=Q(reason="reopened"), name="event_reopened"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} -> {self.to_status} ({self.reason})"
@@ -627,3 +697,33 @@ class OfflineMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}: {self.body[:40]}"
+
+
+class Restoration(models.Model):
+    """A visitor who came back to a stored chat and had it again, for the reports. Failures are told by the next start,
+    as ChatSession.previous_outcome."""
+
+    class Outcome(models.TextChoices):
+        RESTORED = "restored"
+        REOPENED = "reopened"
+
+    # Its index below begins with it.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="restorations")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    # From the socket's acceptance to the answer with the history.
+    took_ms = models.PositiveIntegerField()
+    # Messages that the browser did not have.
+    recovered = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [
+            models.Index(
+                fields=["tenant", "at"], include=["outcome", "took_ms", "recovered"], name="restoration_report"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} in {self.took_ms} ms"

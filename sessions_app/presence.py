@@ -20,7 +20,7 @@ from sessions_app.dbthread import DatabaseThread
 from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
-from sessions_app.models import EXPIRY_WARNING, PRESENCE_TTL, ChatSession, Presence, Tenant
+from sessions_app.models import EXPIRY_WARNING, MAX_TRAIL, PRESENCE_TTL, ChatSession, Presence, Tenant, TrailEntry
 from sessions_app.serializers import timestamp
 
 logger = logging.getLogger(__name__)
@@ -44,15 +44,19 @@ class Beat(NamedTuple):
 
 
 _SESSIONS = ChatSession._meta.db_table
+_TRAIL = TrailEntry._meta.db_table
+_HAS_ROOM = f"(SELECT count(*) FROM {_TRAIL} AS step WHERE step.session_id = moved.id) < {MAX_TRAIL}"
 
 # A session whose time is over by the rules of ChatSession.is_restorable() is left alone: a beat must not bring it
-# back to life. So is one that somebody else has locked: its beat joins the next flush, and nobody waits for it.
+# back to life. So is one that somebody else has locked: its beat joins the next flush, and nobody waits for it. Who was
+# gone until now is back, which is a step of the trail.
 _STAMP = f"""
 WITH beat AS (
   SELECT * FROM unnest(%s::uuid[], %s::boolean[], %s::boolean[]) AS b(session_id, visible, active)
 ), before AS (
   SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active,
     tenant.allowed_origins,
+    session.left_at IS NOT NULL OR session.last_seen_at < statement_timestamp() - %s * interval '1 second' AS is_back,
     CASE WHEN (session.status = 'queued' OR tenant.idle_rule_for_active)
         AND session.last_activity_at <= statement_timestamp()
           - GREATEST(tenant.session_expiry_seconds - %s, tenant.session_expiry_seconds / 2.0) * interval '1 second'
@@ -68,31 +72,50 @@ WITH beat AS (
       AND NOT (tenant.reopen_enabled AND session.last_activity_at
         > statement_timestamp() - tenant.session_expiry_seconds * interval '1 second'))
   FOR NO KEY UPDATE OF session SKIP LOCKED
+), moved AS (
+  UPDATE {_SESSIONS} AS session
+  SET last_seen_at = GREATEST(session.last_seen_at, statement_timestamp()),
+      last_activity_at = CASE WHEN before.active THEN GREATEST(session.last_activity_at, statement_timestamp())
+        ELSE session.last_activity_at END,
+      is_visible = before.visible,
+      left_at = NULL
+  FROM before
+  WHERE session.id = before.id
+  RETURNING session.id, session.session_id, session.tenant_id, session.assigned_to_id, session.status,
+    session.last_seen_at, session.last_seq, before.allowed_origins,
+    session.last_activity_at + before.expires_in AS expires_at,
+    before.is_visible <> before.visible OR before.is_back AS has_changed,
+    CASE WHEN before.is_back THEN before.last_seen_at END AS gone_since
+), step AS (
+  INSERT INTO {_TRAIL} (session_id, kind, at, after_seq, gone_since)
+  SELECT id, 'back', last_seen_at, last_seq, gone_since FROM moved WHERE gone_since IS NOT NULL AND {_HAS_ROOM}
+  RETURNING session_id, kind, at, after_seq, gone_since
 )
-UPDATE {_SESSIONS} AS session
-SET last_seen_at = GREATEST(session.last_seen_at, statement_timestamp()),
-    last_activity_at = CASE WHEN before.active THEN GREATEST(session.last_activity_at, statement_timestamp())
-      ELSE session.last_activity_at END,
-    is_visible = before.visible,
-    left_at = NULL
-FROM before
-WHERE session.id = before.id
-RETURNING session.session_id, session.tenant_id, session.assigned_to_id, session.status, session.last_seen_at,
-  session.last_seq, before.allowed_origins, session.last_activity_at + before.expires_in,
-  before.is_visible <> before.visible OR before.left_at IS NOT NULL
-    OR before.last_seen_at < statement_timestamp() - %s * interval '1 second'
+SELECT moved.session_id, tenant_id, assigned_to_id, status, last_seen_at, last_seq, allowed_origins, expires_at,
+  has_changed, step.kind, step.at, step.after_seq, step.gone_since
+FROM moved LEFT JOIN step ON step.session_id = moved.id
 """
 
-# Whoever was asked and has a socket of the visitor has stamped meanwhile.
+# Whoever was asked and has a socket of the visitor has stamped meanwhile. One leaving is marked once: two processes may
+# find out together.
 _LEAVE = f"""
-UPDATE {_SESSIONS} SET left_at = statement_timestamp()
-WHERE id IN (
-  SELECT id FROM {_SESSIONS}
-  WHERE session_id = ANY(%s::uuid[]) AND status IN ('queued', 'active')
-    AND last_seen_at < statement_timestamp() - interval '2 seconds'
-  FOR NO KEY UPDATE SKIP LOCKED
+WITH moved AS (
+  UPDATE {_SESSIONS} SET left_at = statement_timestamp()
+  WHERE id IN (
+    SELECT id FROM {_SESSIONS}
+    WHERE session_id = ANY(%s::uuid[]) AND status IN ('queued', 'active') AND left_at IS NULL
+      AND last_seen_at < statement_timestamp() - interval '2 seconds'
+    FOR NO KEY UPDATE SKIP LOCKED
+  )
+  RETURNING id, session_id, tenant_id, assigned_to_id, status, last_seen_at, left_at, last_seq
+), step AS (
+  INSERT INTO {_TRAIL} (session_id, kind, at, after_seq)
+  SELECT id, 'left', left_at, last_seq FROM moved WHERE {_HAS_ROOM}
+  RETURNING session_id, kind, at, after_seq, gone_since
 )
-RETURNING session_id, tenant_id, assigned_to_id, status, last_seen_at
+SELECT moved.session_id, tenant_id, assigned_to_id, status, last_seen_at,
+  step.kind, step.at, step.after_seq, step.gone_since
+FROM moved LEFT JOIN step ON step.session_id = moved.id
 """
 
 
@@ -106,16 +129,17 @@ def stamp(beats: dict[UUID, tuple[bool, bool]]) -> tuple[dict[UUID, Beat | ChatE
     visible = [is_visible for is_visible, _ in beats.values()]
     active = [is_active for _, is_active in beats.values()]
     with connection.cursor() as cursor:
-        parameters = [list(beats), visible, active, EXPIRY_WARNING.total_seconds(), PRESENCE_TTL.total_seconds()]
+        parameters = [list(beats), visible, active, PRESENCE_TTL.total_seconds(), EXPIRY_WARNING.total_seconds()]
         cursor.execute(_STAMP, parameters)
         rows = cursor.fetchall()
     answers: dict[UUID, Beat | ChatError] = {}
     news = []
-    for *row, last_seq, allowed_origins, expires_at, has_changed in rows:
-        session_id, _, _, status, now = row
+    for row in rows:
+        session_id, _, _, status, now, last_seq, allowed_origins, expires_at, has_changed, *step = row
         answers[session_id] = Beat(last_seq, status, timestamp(now), allowed_origins)
         if has_changed:
             news.append(_presence_changed(row, Presence.ONLINE if beats[session_id][0] else Presence.AWAY))
+            news += _steps(row, step)
         if expires_at is not None:
             news.append(events.expiring(_stamped(row), expires_at, now))
     events.publish(news)
@@ -150,7 +174,7 @@ def mark_left(session_ids: Iterable[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LEAVE, [list(session_ids)])
         rows = cursor.fetchall()
-    events.publish(_presence_changed(row, Presence.GONE) for row in rows)
+    events.publish(news for row in rows for news in (_presence_changed(row, Presence.GONE), *_steps(row, row[5:])))
 
 
 def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
@@ -158,9 +182,16 @@ def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
 
 
 def _stamped(row: Sequence) -> ChatSession:
-    """As much of the session as its events need."""
+    """As much of the session as its events need, which its row begins with."""
     columns = ("session_id", "tenant_id", "assigned_to_id", "status", "last_seen_at")
-    return ChatSession(**dict(zip(columns, row, strict=True)))
+    return ChatSession(**dict(zip(columns, row, strict=False)))
+
+
+def _steps(row: Sequence, step: Sequence) -> list[events.Event]:
+    """What the statement has added to the trail, if it has: kind, at, after_seq, gone_since."""
+    columns = ("kind", "at", "after_seq", "gone_since")
+    entry = TrailEntry(**dict(zip(columns, step, strict=True)))
+    return [events.trail_new(_stamped(row), entry)] if entry.kind else []
 
 
 class BeatingSocket(Socket, Protocol):

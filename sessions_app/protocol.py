@@ -75,6 +75,10 @@ class Typing(Struct, frozen=True):
     is_typing: bool
 
 
+class VisitorTyping(Typing, frozen=True):
+    text: str | None = None
+
+
 class Read(Struct, frozen=True):
     seq: Seq
 

@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.models import Model
 from psycopg.types.json import set_json_loads
 
+from sessions_app import search
 from sessions_app.models import Attachment, ChatSession, Message, Party, Tenant
 
 M = TypeVar("M", bound=Model)
@@ -119,6 +120,7 @@ _CHANGED = {
     "last_seen_at": "timestamptz",
     "left_at": "timestamptz",
     "waiting_since": "timestamptz",
+    "accepted_at": "timestamptz",
     "first_visitor_message_at": "timestamptz",
     "first_agent_message_at": "timestamptz",
     "closed_at": "timestamptz",
@@ -149,19 +151,23 @@ _UPDATE = (
 _INSERT = f"INSERT INTO {_MESSAGE} ({', '.join(_ADDED)}) SELECT {', '.join(_ADDED)} FROM {_recordset(_ADDED)}"
 
 
-def write(changed: Sequence[ChatSession], added: Sequence[NewMessage], *, commit: bool) -> None:
+def write(
+    changed: Sequence[ChatSession], added: Sequence[NewMessage], *, unindexed: Collection[int] = (), commit: bool
+) -> None:
     """Saves locked sessions and appends messages. Whole columns are safe to write: nobody else can have changed them
-    since the lock.
+    since the lock. Then writes the search text of the closed sessions ``unindexed``, by their pk.
 
     With ``commit`` the transaction is committed in the same round trip; Django finds nothing left to commit.
     """
-    if not changed and not added:
+    if not changed and not added and not unindexed:
         return
     with _pipeline() as pipeline:
         if added:
             _query(pipeline, _INSERT, _records(added, _ADDED))
         if changed:
             _query(pipeline, _UPDATE, _records(changed, _CHANGED), _array(session.pk for session in changed))
+        if unindexed:
+            _query(pipeline, search.INDEX, _array(unindexed))
         if commit:
             _query(pipeline, "COMMIT")
 

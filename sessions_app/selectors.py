@@ -9,16 +9,37 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, Window
+from django.db.models import F, Q, Window, prefetch_related_objects
 from django.db.models.functions import RowNumber
 
 from sessions_app import tokens
 from sessions_app.errors import SessionNotFound, TenantNotFound
-from sessions_app.models import Attachment, ChatSession, Message, Status, Tenant
-from sessions_app.serializers import message_payload, summary_payload, visitor_session_payload
+from sessions_app.models import (
+    MAX_TRAIL,
+    Attachment,
+    ChatSession,
+    Message,
+    Note,
+    OfflineMessage,
+    SessionEvent,
+    Status,
+    Tenant,
+    TrailEntry,
+)
+from sessions_app.serializers import (
+    explanation_payload,
+    message_payload,
+    note_payload,
+    summary_payload,
+    trail_payload,
+    visitor_session_payload,
+)
 
 # Positions are told to this many of a queue; nobody further back is helped by a number that high.
 MAX_POSITIONS = 100
+# What agents are shown of one session, the newest.
+SHOWN_NOTES = 500
+SHOWN_TRAIL = 200
 
 
 def database_now() -> datetime:
@@ -30,8 +51,9 @@ def database_now() -> datetime:
 
 
 def agent_directory() -> ModuleType:
-    """Who is an agent and who is there: a module with ``is_available(user_id, tenant_id)`` and
-    ``any_available(tenant_id)``. Named in the settings, because agents_app builds on this app."""
+    """Who is an agent and who is there: a module with ``is_present(user_id, tenant_id)``, ``any_available(tenant_id)``,
+    ``can_be_given(user_id, tenant_id)``, ``agent_with_room(tenant_id, other_than)`` and ``picture_of(user_id)``. Named
+    in the settings, because agents_app builds on this app."""
     return import_module(settings.CHAT_AGENT_DIRECTORY)
 
 
@@ -41,6 +63,21 @@ def active_tenant(slug: str) -> Tenant:
     if tenant is None:
         raise TenantNotFound
     return tenant
+
+
+def wants_message_left(tenant: Tenant, start_id: UUID | None) -> bool:
+    """Whether a visitor should leave a message rather than begin a chat, which nobody would take. Not one whose chat
+    this start has begun before."""
+    if not tenant.offline_form or agent_directory().any_available(tenant.pk):
+        return False
+    if start_id is None:
+        return True
+    return not ChatSession.objects.filter(tenant=tenant, start_id_hash=tokens.digest(str(start_id))).exists()
+
+
+def offline_count(tenant_id: int) -> int:
+    """How many of the messages that visitors have left are still to be answered."""
+    return OfflineMessage.objects.filter(tenant=tenant_id, done_at__isnull=True).count()
 
 
 def parse_session_id(text: str) -> UUID:
@@ -130,7 +167,8 @@ def transcript(
 
 
 def visitor_view(session: ChatSession) -> dict[str, object]:
-    return visitor_session_payload(session, queue_position=queue_position(session))
+    picture = agent_directory().picture_of(session.assigned_to_id)
+    return visitor_session_payload(session, queue_position=queue_position(session), agent_picture=picture)
 
 
 def last_messages(sessions: Iterable[ChatSession]) -> dict[int, Message]:
@@ -151,9 +189,41 @@ def with_attachments(messages: list[Message]) -> list[Message]:
     return messages
 
 
+def notes(session: ChatSession) -> list[dict[str, object]]:
+    """What agents have noted, oldest first."""
+    newest = Note.objects.filter(session=session).order_by("-pk")[:SHOWN_NOTES]
+    return [note_payload(note, session.session_id) for note in reversed(newest)]
+
+
+def trail(session: ChatSession, *, has_pages: bool = True) -> list[dict[str, object]]:
+    """The visitor's steps, oldest first; without pages only the leavings and returns, which stand in the transcript."""
+    # All of them: there are no more than MAX_TRAIL, and only the index of the session is there to order them.
+    entries = TrailEntry.objects.filter(session=session).order_by("pk")[:MAX_TRAIL]
+    steps = [entry for entry in entries if has_pages or entry.kind != TrailEntry.Kind.PAGE]
+    return [trail_payload(entry) for entry in steps[-SHOWN_TRAIL:]]
+
+
+def first_page(session: ChatSession) -> dict[str, object]:
+    """Where the visitor was when the chat began: {url, title}."""
+    entry = TrailEntry.objects.filter(session=session, kind=TrailEntry.Kind.PAGE).order_by("pk").first()
+    if entry is not None:
+        return {"url": entry.url, "title": entry.title}
+    start = SessionEvent.objects.filter(session=session, from_status="").first()
+    return {"url": start.page_url if start else "", "title": ""}
+
+
+def explanation(session: ChatSession) -> dict[str, object] | None:
+    """Why the session was abandoned; None for one that is open or was ended."""
+    if session.status != Status.ABANDONED:
+        return None
+    event = SessionEvent.objects.filter(session=session, to_status=Status.ABANDONED).order_by("-pk").first()
+    return event and explanation_payload(event)
+
+
 def summaries(sessions: Iterable[ChatSession]) -> list[dict[str, object]]:
-    """The sessions as agents see them; two queries in all, if ``tenant`` and ``assigned_to`` are loaded."""
+    """The sessions as agents see them; three queries in all, if ``tenant`` and ``assigned_to`` are loaded."""
     sessions = list(sessions)
+    prefetch_related_objects(sessions, "tags")
     now = database_now()
     newest = last_messages(sessions)
     return [summary_payload(session, newest.get(session.pk), now) for session in sessions]
@@ -163,6 +233,12 @@ def due_sessions(*, after_pk: int, limit: int) -> list[tuple[int, UUID]]:
     """(pk, session_id) of open sessions whose time is over, by pk."""
     due = ChatSession.objects.due().filter(pk__gt=after_pk).order_by("pk")
     return list(due.values_list("pk", "session_id")[:limit])
+
+
+def unindexed_sessions(*, after_pk: int, limit: int) -> list[tuple[int, UUID]]:
+    """(pk, session_id) of closed sessions that the search does not know, by pk."""
+    closed = ChatSession.objects.filter(closed_at__isnull=False, search_text=None, pk__gt=after_pk).order_by("pk")
+    return list(closed.values_list("pk", "session_id")[:limit])
 
 
 def due_counts() -> Counter[str]:

@@ -17,12 +17,19 @@ from sessions_app.models import (
     Attachment,
     ChatSession,
     Message,
+    Note,
+    OfflineMessage,
+    SessionEvent,
     Tenant,
+    TrailEntry,
 )
-from sessions_app.protocol import is_storable
+from sessions_app.protocol import MAX_SEQ, is_blank, is_storable
 
 # A summary goes to every console of a tenant: it carries the beginning of a message, not 4000 characters of it.
 PREVIEW_CHARS = 160
+# Of one session.
+MAX_TAGS = 20
+MAX_TAG_CHARS = 40
 # Of Message.sender_name; first and last name of a user can be longer together.
 MAX_NAME_CHARS = 200
 
@@ -93,17 +100,26 @@ def policy_payload(tenant: Tenant) -> dict[str, int]:
     }
 
 
+def _own_words(tenant: Tenant, field: str) -> str | None:
+    """What the tenant says there; None where it has said nothing of its own, so that the widget may speak the visitor's
+    language: a new tenant's fields hold English."""
+    text = getattr(tenant, field)
+    return None if text == Tenant._meta.get_field(field).default else text
+
+
 def config_payload(tenant: Tenant, *, online: bool) -> dict[str, object]:
     return {
         "tenant_id": tenant.slug,
-        "title": tenant.title,
-        "subtitle": tenant.subtitle,
-        "welcome_message": tenant.welcome_message,
+        "title": _own_words(tenant, "title"),
+        "subtitle": _own_words(tenant, "subtitle"),
+        "welcome_message": _own_words(tenant, "welcome_message"),
         "primary_color": tenant.primary_color,
         "position": tenant.position,
         "locale": tenant.locale,
         "online": online,
         "prechat": tenant.prechat_form,
+        "offline_form": tenant.offline_form,
+        "typing_preview": tenant.typing_preview,
         "attachments": attachment_rules(),
         "policy": policy_payload(tenant),
     }
@@ -133,12 +149,15 @@ def owner_status_payload(session: ChatSession, now: datetime) -> dict[str, objec
     }
 
 
-def visitor_session_payload(session: ChatSession, *, queue_position: int | None) -> dict[str, object]:
+def visitor_session_payload(
+    session: ChatSession, *, queue_position: int | None, agent_picture: str | None
+) -> dict[str, object]:
     """The session as its visitor sees it; needs ``tenant`` and ``assigned_to`` loaded."""
     return {
         **status_payload(session),
         "conversation_id": session.conversation_id,
         "agent_name": agent_name(session.assigned_to),
+        "agent_picture": agent_picture,
         "customer_name": session.customer_name,
         "customer_email": session.customer_email,
         "queue_position": queue_position,
@@ -147,6 +166,24 @@ def visitor_session_payload(session: ChatSession, *, queue_position: int | None)
         "expires_at": timestamp(session.expires_at) if session.is_open else None,
         "reason": session.closed_reason or None,
         "ended_by": session.ended_by,
+    }
+
+
+def offline_message_payload(message: OfflineMessage) -> dict[str, object]:
+    """A message that was left, as agents see it; needs ``tenant`` and ``done_by`` loaded."""
+    return {
+        "id": message.pk,
+        "tenant": message.tenant.slug,
+        "tenant_name": message.tenant.name,
+        "name": message.name,
+        "email": message.email,
+        "body": message.body,
+        "page_url": message.page_url,
+        "page_title": message.page_title,
+        "locale": message.locale,
+        "created_at": timestamp(message.created_at),
+        "done_at": timestamp(message.done_at),
+        "done_by": agent_name(message.done_by),
     }
 
 
@@ -162,7 +199,7 @@ def rating_payload(session: ChatSession) -> dict[str, object] | None:
 
 
 def summary_payload(session: ChatSession, last_message: Message | None, now: datetime) -> dict[str, object]:
-    """The session as agents see it; needs ``tenant`` and ``assigned_to`` loaded."""
+    """The session as agents see it; for many, ``tenant``, ``assigned_to`` and ``tags`` had better be loaded."""
     return {
         **status_payload(session),
         "conversation_id": session.conversation_id,
@@ -188,6 +225,43 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "stage": session.stage or None,
         "ended_by": session.ended_by,
         "rating": rating_payload(session),
+        "tags": [tag.name for tag in session.tags.all()],
+    }
+
+
+def note_payload(note: Note, session_id: UUID) -> dict[str, object]:
+    return {
+        "session_id": str(session_id),
+        "client_message_id": str(note.client_message_id),
+        "author_id": note.author_id,
+        "author_name": note.author_name,
+        "body": note.body,
+        "after_seq": note.after_seq,
+        "created_at": timestamp(note.created_at),
+    }
+
+
+def trail_payload(entry: TrailEntry) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "at": timestamp(entry.at),
+        "after_seq": entry.after_seq,
+        "url": entry.url,
+        "title": entry.title,
+        "referrer": entry.referrer,
+        "gone_since": timestamp(entry.gone_since),
+    }
+
+
+def explanation_payload(event: SessionEvent) -> dict[str, object]:
+    """Why a session was abandoned, and what was then."""
+    return {
+        "at": timestamp(event.at),
+        "reason": event.reason,
+        "stage": event.stage,
+        "waited_ms": event.waited_ms,
+        "queue_position": event.queue_position,
+        "page_url": event.page_url,
     }
 
 
@@ -237,6 +311,15 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """True or false: DRF would take "yes" and 1, too."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictEmailField(StrictCharField, serializers.EmailField):
     pass
 
@@ -267,12 +350,48 @@ class StartInput(serializers.Serializer):
     metadata = MetadataInput(required=False, allow_null=True)
     start_id = StrictUUIDField(required=False, allow_null=True)
     previous = PreviousInput(required=False, allow_null=True)
+    offline_form = StrictBooleanField(required=False, allow_null=True)
+
+
+class PageInput(serializers.Serializer):
+    url = optional_text(2000)
+    title = optional_text(300)
+
+
+class HelloInput(serializers.Serializer):
+    restored = StrictBooleanField(default=False)
+    page = PageInput(required=False, allow_null=True)
+
+
+class VisitorInput(serializers.Serializer):
+    """What is None stays as it is; an empty text takes it back."""
+
+    name = optional_text(200)
+    email = StrictEmailField(max_length=254, required=False, allow_blank=True, allow_null=True)
+
+
+class OfflineInput(serializers.Serializer):
+    tenant_id = StrictCharField(max_length=64)
+    message_id = StrictUUIDField()
+    name = optional_text(200)
+    email = StrictEmailField(max_length=254)
+    message = StrictCharField(allow_blank=True, trim_whitespace=False)
+    metadata = MetadataInput(required=False, allow_null=True)
 
 
 class SessionInput(serializers.Serializer):
     """What every call about one session names. An id that is no UUID is simply an unknown one."""
 
     session_id = StrictCharField(max_length=64)
+
+
+class PollInput(SessionInput):
+    after_seq = StrictIntegerField(required=False, allow_null=True)
+    visible = StrictBooleanField(default=True)
+    active = StrictBooleanField(default=False)
+    hello = HelloInput(required=False, allow_null=True)
+    read_seq = StrictIntegerField(min_value=0, max_value=MAX_SEQ, required=False, allow_null=True)
+    visitor = VisitorInput(required=False, allow_null=True)
 
 
 class MessageInput(SessionInput):
@@ -297,6 +416,40 @@ class AttachmentInput(AgentAttachmentInput, SessionInput):
 class AgentMessageInput(serializers.Serializer):
     client_message_id = StrictUUIDField()
     body = StrictCharField(allow_blank=True, trim_whitespace=False)
+    note = StrictBooleanField(default=False)
+
+
+class AssignInput(serializers.Serializer):
+    agent_id = StrictIntegerField(min_value=1, max_value=2**63 - 1, required=False, allow_null=True)
+
+
+class TransferInput(serializers.Serializer):
+    """To one agent, or to the queue."""
+
+    to_agent_id = StrictIntegerField(min_value=1, max_value=2**63 - 1, required=False, allow_null=True)
+    to_queue = StrictBooleanField(default=False)
+    note = StrictCharField(required=False, allow_blank=True, allow_null=True, trim_whitespace=False)
+
+    def validate(self, data: dict[str, object]) -> dict[str, object]:
+        if (data.get("to_agent_id") is None) != data["to_queue"]:
+            raise serializers.ValidationError({"to_agent_id": ["Name an agent, or the queue."]})
+        return data
+
+
+class TagField(StrictCharField):
+    """A tag's name, without white space but single spaces between its words."""
+
+    default_error_messages = {"invisible": "A tag needs a character that can be seen."}
+
+    def to_internal_value(self, data: object) -> str:
+        name = " ".join(super().to_internal_value(data).split())
+        if is_blank(name):
+            self.fail("invisible")
+        return name
+
+
+class TagsInput(serializers.Serializer):
+    tags = serializers.ListField(child=TagField(max_length=MAX_TAG_CHARS), max_length=MAX_TAGS)
 
 
 class HistoryInput(serializers.Serializer):

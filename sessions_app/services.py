@@ -7,16 +7,38 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Value, prefetch_related_objects
-from django.db.models.functions import Least
+from django.db.models.functions import Least, Lower
 
 from sessions_app import events, selectors, tokens
-from sessions_app.errors import ChatError, Conflict, Invalid, SessionNotFound, SessionOver, Taken, TenantNotFound
-from sessions_app.models import Attachment, ChatSession, Message, Party, Presence, Reason, SessionEvent, Status, Tenant
-from sessions_app.serializers import agent_name, message_payload
+from sessions_app.errors import (
+    ChatError,
+    Conflict,
+    Invalid,
+    NotAllowed,
+    SessionNotFound,
+    SessionOver,
+    Taken,
+    TenantNotFound,
+)
+from sessions_app.models import (
+    Attachment,
+    ChatSession,
+    Message,
+    Note,
+    Party,
+    Presence,
+    Reason,
+    SessionEvent,
+    Status,
+    Tag,
+    Tenant,
+    TrailEntry,
+)
+from sessions_app.serializers import agent_name, message_payload, note_payload
 from sessions_app.work import SYSTEM, Actor, Work, verb
 
 VISITOR = Actor(Party.VISITOR)
@@ -35,7 +57,7 @@ class Post(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """``message`` is the message object; ``is_new`` is False for a repeat."""
+    """``message`` is the message (or note) object; ``is_new`` is False for a repeat."""
 
     message: dict[str, object]
     is_new: bool
@@ -59,6 +81,7 @@ def start_session(
     customer_email: str = "",
     metadata: dict[str, str] | None = None,
     channel: str = ChatSession.Channel.WEB_WIDGET,
+    user_agent: str = "",
     start_id: UUID | None = None,
     previous_session_id: UUID | None = None,
     previous_outcome: str = "",
@@ -73,6 +96,7 @@ def start_session(
     values = dict(metadata or {})
     values = {
         "channel": channel,
+        "user_agent": user_agent,
         "customer_name": customer_name,
         "customer_email": customer_email,
         "page_url": values.pop("page_url", ""),
@@ -101,6 +125,15 @@ def start_session(
                     actor_type=Party.VISITOR,
                     page_url=session.page_url,
                 )
+                if session.page_url:
+                    TrailEntry.objects.create(
+                        session=session,
+                        kind=TrailEntry.Kind.PAGE,
+                        after_seq=0,
+                        url=session.page_url,
+                        title=session.page_title,
+                        referrer=session.metadata.get("referrer", ""),
+                    )
         except IntegrityError as error:
             # The same start at the same moment, or a conversation id that exists: looking again settles both.
             # Anything else is a bug and must not loop.
@@ -141,6 +174,9 @@ def post_messages(work: Work, posts: Sequence[Post], *, skip_locked: bool = Fals
         sent=((post.session_id, post.client_message_id) for post in posts),
         skip_locked=skip_locked,
     )
+    # What enters the queue is announced with all that consoles show of it.
+    silent = [one for one in sessions.values() if one.status == Status.QUEUED and one.waiting_since is None]
+    prefetch_related_objects(silent, "tags")
     outcomes: list[Posted | ChatError | None] = []
     for post in posts:
         if skip_locked and post.session_id not in sessions:
@@ -191,6 +227,7 @@ def _post(work: Work, session: ChatSession | None, post: Post) -> Posted:
         # Before the message: consoles learn of the chat that it belongs to.
         work.announce(events.session_changed(session, message, work.now))
         work.queue_changed(session)
+        work.call_agents(session)
     news = events.message_new(session, message)
     work.announce(news)
     return Posted(news.payload["message"], is_new=True)
@@ -227,6 +264,7 @@ def restore_session(
     is_page_load: bool,
     page_url: str = "",
     page_title: str = "",
+    referrer: str = "",
 ) -> Restored:
     """The visitor is back, with a key that the caller has checked. Reopens what may be reopened.
 
@@ -239,7 +277,7 @@ def restore_session(
     if is_page_load or was_abandoned:
         _renew(work, session)
     if page_url:
-        _show_page(work, session, page_url, page_title)
+        _show_page(work, session, page_url, page_title, referrer)
     return Restored(session, was_abandoned, work.now)
 
 
@@ -254,24 +292,25 @@ def _require_visit(work: Work, session: ChatSession) -> None:
 
 
 def _reopen(work: Work, session: ChatSession) -> None:
-    """Back to the same agent, if that agent is there, else to its old place in the queue."""
-    agent = session.assigned_to
-    if agent is not None and not selectors.agent_directory().is_available(agent.pk, session.tenant_id):
-        session.assigned_to = None
+    """Back to the same agent, if that agent is online and has room, else to its old place in the queue."""
+    agent_id = session.assigned_to_id
+    if agent_id is not None and not selectors.agent_directory().can_be_given(agent_id, session.tenant_id):
+        work.give(session, None)
     minutes = round((work.now - session.last_seen_at) / timedelta(minutes=1))
     text = f"The visitor came back after {minutes} minutes" if minutes > 1 else "The visitor came back"
     # Seen first, moved then: the news of the move must say that the visitor is there.
     _touch(work, session)
-    work.move(session, Status.ACTIVE if session.assigned_to else Status.QUEUED, Reason.REOPENED, VISITOR, text)
+    work.move(session, Status.ACTIVE if session.assigned_to_id else Status.QUEUED, Reason.REOPENED, VISITOR, text)
 
 
 def _touch(work: Work, session: ChatSession) -> None:
     """The visitor was seen at this moment."""
     was_gone = session.is_open and session.presence(work.now) == Presence.GONE
-    session.last_seen_at = work.now
+    gone_since, session.last_seen_at = session.last_seen_at, work.now
     session.left_at = None
     if was_gone:
         work.announce(events.presence_changed(session, Presence.ONLINE))
+        work.step(session, TrailEntry.Kind.BACK, gone_since=gone_since)
     work.change(session)
 
 
@@ -320,16 +359,19 @@ def _abandon(work: Work, session: ChatSession, queue_position: int | None) -> No
 
 
 @verb
-def record_page(work: Work, session_id: UUID, *, url: str, title: str) -> None:
+def record_page(work: Work, session_id: UUID, *, url: str, title: str, referrer: str = "") -> None:
     """The visitor went to another page. Raises SessionNotFound, SessionOver."""
     session = work.lock(session_id)
     _require_visit(work, session)
     _touch(work, session)
     _renew(work, session)
-    _show_page(work, session, url, title)
+    _show_page(work, session, url, title, referrer)
 
 
-def _show_page(work: Work, session: ChatSession, url: str, title: str) -> None:
+def _show_page(work: Work, session: ChatSession, url: str, title: str, referrer: str) -> None:
+    # A reload, a reconnect or a changed title is no step.
+    if url and url != session.page_url:
+        work.step(session, TrailEntry.Kind.PAGE, url=url, title=title, referrer=referrer)
     session.page_url, session.page_title = url, title
     work.announce(_session_changed(session, work.now))
 
@@ -359,54 +401,206 @@ def _session_changed(session: ChatSession, now: datetime) -> events.Event:
 
 @verb
 def accept_session(work: Work, session_id: UUID, agent: Actor) -> ChatSession:
-    """The agent takes a queued session; having it already is fine. Raises SessionNotFound, Taken, SessionOver."""
+    """The agent takes a chat from the queue, or from a colleague who is not there; having it already is fine. Raises
+    SessionNotFound, SessionOver, Taken."""
     session = work.lock(session_id, agent=agent)
+    _require_open(work, session)
+    if session.assigned_to_id != agent.user_id:
+        # A supervisor who was the slower of two to accept is as slow as anybody: taking it from the winner is
+        # give_session(), which one does not do by mistake.
+        _require_unattended(session)
+        _hand_over(work, session, agent.user_id, agent)
+    return session
+
+
+@verb
+def give_session(work: Work, session_id: UUID, supervisor: Actor, to_agent_id: int) -> ChatSession:
+    """A supervisor gives a chat, whoever has it, to an agent who is there, also to oneself; who has it already
+    keeps it.
+
+    Raises SessionNotFound, NotAllowed, SessionOver, Invalid (``agent_id``).
+    """
+    session = work.lock(session_id, agent=supervisor)
+    if not supervisor.is_supervisor:
+        raise NotAllowed
+    _require_open(work, session)
+    if session.assigned_to_id != to_agent_id:
+        _require_present(session, to_agent_id, field="agent_id")
+        _hand_over(work, session, to_agent_id, supervisor)
+    return session
+
+
+@verb
+def transfer_session(
+    work: Work, session_id: UUID, agent: Actor, *, to_agent_id: int | None = None, note: str = ""
+) -> ChatSession:
+    """Gives a chat that somebody has to another agent who is there, or, without one, back to the queue; ``note`` is
+    for whoever has it next. By who has it, by a supervisor, or by anybody if who has it is not there.
+
+    Raises SessionNotFound, SessionOver, Taken (by who has it now), Invalid (nobody has it; ``to_agent_id``).
+    """
+    session = work.lock(session_id, agent=agent)
+    _require_open(work, session)
+    if session.status == Status.QUEUED:
+        raise Invalid("Nobody has this chat: it waits in the queue.")
+    _require_disposal(session, agent)
+    if to_agent_id == session.assigned_to_id:
+        raise Taken(agent_name(session.assigned_to))
+    if to_agent_id is not None:
+        _require_present(session, to_agent_id, field="to_agent_id")
+    if note:
+        _note(work, session, agent, uuid4(), note)
+    if to_agent_id is None:
+        name = agent_name(session.assigned_to)
+        # Somebody has to look after it, whether the visitor waits for an answer or not: it stands in the queue.
+        session.waiting_since = session.waiting_since or work.now
+        text = f"{agent.name} put the chat back in the queue"
+        _requeue(work, session, Reason.TRANSFERRED, agent, text, name)
+    else:
+        _hand_over(work, session, to_agent_id, agent)
+    return session
+
+
+def _require_open(work: Work, session: ChatSession) -> None:
     _abandon_if_lost(work, session)
     if not session.is_open:
         raise _over(session)
-    if session.status == Status.QUEUED:
-        session.assigned_to_id = agent.user_id
-        text = f"{agent.name} joined the chat"
-        work.move(session, Status.ACTIVE, Reason.ACCEPTED, agent, text, agent_name=agent.name)
-    elif session.assigned_to_id != agent.user_id:
+
+
+def _require_disposal(session: ChatSession, agent: Actor) -> None:
+    """An agent disposes of the chats that the agent has, that nobody has, or that somebody has who is not there; a
+    supervisor of all. Raises Taken."""
+    if session.assigned_to_id != agent.user_id and not agent.is_supervisor:
+        _require_unattended(session)
+
+
+def _require_unattended(session: ChatSession) -> None:
+    """Nobody has it, or somebody who is not there. Raises Taken."""
+    holder_id = session.assigned_to_id
+    if holder_id is not None and selectors.agent_directory().is_present(holder_id, session.tenant_id):
         raise Taken(agent_name(session.assigned_to))
+
+
+def _require_present(session: ChatSession, user_id: int, *, field: str) -> None:
+    if not selectors.agent_directory().is_present(user_id, session.tenant_id):
+        problem = "This agent is not there."
+        raise Invalid(problem, fields={field: [problem]})
+
+
+def _hand_over(work: Work, session: ChatSession, user_id: int, actor: Actor) -> None:
+    before = agent_name(session.assigned_to)
+    work.give(session, user_id)
+    name = agent_name(session.assigned_to)
+    is_own = user_id == actor.user_id
+    if before is None:
+        reason, text = Reason.ACCEPTED if is_own else Reason.ASSIGNED, f"{name} joined the chat"
+    elif is_own:
+        reason, text = Reason.TRANSFERRED, f"{name} took over the chat from {before}"
+    else:
+        reason, text = Reason.TRANSFERRED, f"{actor.name} transferred the chat to {name}"
+    work.move(session, Status.ACTIVE, reason, actor, text, agent_name=name)
+
+
+def _requeue(work: Work, session: ChatSession, reason: Reason, actor: Actor, text: str, name: str) -> None:
+    """It counts as activity: the idle rule must not take a visitor who has just been made to wait."""
+    session.last_activity_at = work.now
+    work.give(session, None)
+    work.move(session, Status.QUEUED, reason, actor, text, agent_name=name)
+
+
+@verb
+def assign_session(work: Work, session_id: UUID) -> ChatSession:
+    """Gives a session that waits in the queue to the agent who is online with room and has the fewest, never to the
+    one who has just put it there; it stays if there is none. Returns it as it stands then. Raises SessionNotFound."""
+    session = work.lock(session_id)
+    _abandon_if_lost(work, session)
+    if session.status == Status.QUEUED and session.waiting_since is not None:
+        last = SessionEvent.objects.filter(session_id=session.pk).order_by("pk").last()
+        put_back_by = last.actor_id if last.reason == Reason.TRANSFERRED else None
+        # Asked under the session's lock, and locked itself: nobody is given more than there is room for.
+        agent_id = selectors.agent_directory().agent_with_room(session.tenant_id, other_than=put_back_by)
+        if agent_id is not None:
+            work.give(session, agent_id)
+            name = agent_name(session.assigned_to)
+            work.move(session, Status.ACTIVE, Reason.ASSIGNED, SYSTEM, f"{name} joined the chat", agent_name=name)
     return session
 
 
 @verb
 def return_to_queue(work: Work, session_id: UUID, *, agent_id: int) -> bool:
-    """Takes a chat that waits for an answer back from an agent who is gone, to its old place in the queue. It counts
-    as activity: the idle rule must not take a visitor who waited for somebody who is not there.
+    """Takes a chat that waits for an answer back from an agent who is gone, to its old place in the queue.
 
     False, and nothing happens, if the agent has answered, is back, or no longer has it. Raises SessionNotFound.
     """
     session = work.lock(session_id)
     if session.assigned_to_id != agent_id or session.status != Status.ACTIVE or session.waiting_since is None:
         return False
-    if selectors.agent_directory().is_available(agent_id, session.tenant_id):
+    if selectors.agent_directory().is_present(agent_id, session.tenant_id):
         return False
-    session.last_activity_at = work.now
     name = agent_name(session.assigned_to)
-    session.assigned_to = None
-    work.move(session, Status.QUEUED, Reason.AGENT_GONE, SYSTEM, f"{name} left the chat", agent_name=name)
+    _requeue(work, session, Reason.AGENT_GONE, SYSTEM, f"{name} left the chat", name)
     return True
 
 
 @verb
 def end_session(work: Work, session_id: UUID, actor: Actor) -> ChatSession:
-    """Ends it for good; an ended session is returned as it is. The caller has checked a visitor's key; an agent
-    ends chats that the agent has, or that nobody has. Raises SessionNotFound, Taken, SessionOver (abandoned)."""
+    """Ends it for good; an ended session is returned as it is. The caller has checked a visitor's key; for agents see
+    _require_disposal(). Raises SessionNotFound, Taken, SessionOver (abandoned)."""
     is_agent = actor.type == Party.AGENT
     session = work.lock(session_id, agent=actor if is_agent else None)
     _abandon_if_lost(work, session)
     if session.status == Status.ABANDONED:
         raise _over(session)
     if session.is_open:
-        if is_agent and session.assigned_to_id not in (None, actor.user_id):
-            raise Taken(agent_name(session.assigned_to))
+        if is_agent:
+            _require_disposal(session, actor)
         who = {Party.VISITOR: "The visitor", Party.ADMIN: "An administrator"}.get(actor.type, actor.name)
         name = actor.name if is_agent else ""
         work.move(session, Status.ENDED, Reason(actor.type), actor, f"{who} ended the chat", agent_name=name)
+    return session
+
+
+@verb
+def add_note(work: Work, session_id: UUID, agent: Actor, *, client_message_id: UUID, body: str) -> Posted:
+    """What an agent tells the colleagues about a chat, open or closed: no visitor hears of it, and the session stays
+    as it is. The same id again is a repeat, with another body a Conflict. Raises SessionNotFound."""
+    session = work.lock(session_id, agent=agent)
+    known = Note.objects.filter(session=session, client_message_id=client_message_id).first()
+    if known is None:
+        return Posted(_note(work, session, agent, client_message_id, body), is_new=True)
+    if (known.body, known.author_id) != (body, agent.user_id):
+        raise Conflict
+    return Posted(note_payload(known, session_id), is_new=False)
+
+
+def _note(work: Work, session: ChatSession, agent: Actor, client_message_id: UUID, body: str) -> dict[str, object]:
+    note = Note.objects.create(
+        session_id=session.pk,
+        client_message_id=client_message_id,
+        author_id=agent.user_id,
+        author_name=agent.name,
+        after_seq=session.last_seq,
+        body=body,
+        created_at=work.now,
+    )
+    news = events.note_new(session, note)
+    work.announce(news)
+    if not session.is_open:
+        work.index(session)
+    return news.payload["note"]
+
+
+@verb
+def tag_session(work: Work, session_id: UUID, agent: Actor, names: Sequence[str]) -> ChatSession:
+    """The session has these tags from now on, and no others; those that its tenant does not have yet are made.
+    Raises SessionNotFound."""
+    session = work.lock(session_id, agent=agent)
+    tags = Tag.objects.filter(tenant_id=session.tenant_id)
+    # In one order, so that two who make the same tags do not wait for each other in a ring.
+    made = [Tag(tenant_id=session.tenant_id, name=name) for name in sorted(names, key=str.lower)]
+    Tag.objects.bulk_create(made, ignore_conflicts=True)
+    session.tags.set(tags.alias(key=Lower("name")).filter(key__in=[Lower(Value(name)) for name in names]))
+    work.announce(_session_changed(session, work.now))
     return session
 
 
@@ -453,12 +647,29 @@ def sweep(*, batch_size: int = SWEEP_BATCH) -> Counter[str]:
     return abandoned
 
 
+def index_history(*, batch_size: int = SWEEP_BATCH) -> int:
+    """Makes closed sessions findable that a release without a search has closed; returns how many."""
+    indexed = last_pk = 0
+    while batch := selectors.unindexed_sessions(after_pk=last_pk, limit=batch_size):
+        last_pk = batch[-1][0]
+        indexed += _index_batch([session_id for _, session_id in batch])
+    return indexed
+
+
+@verb
+def _index_batch(work: Work, session_ids: Sequence[UUID]) -> int:
+    sessions = work.lock_many(session_ids).values()
+    for session in sessions:
+        work.index(session)
+    return len(sessions)
+
+
 @verb
 def _sweep_batch(work: Work, session_ids: Sequence[UUID], positions: dict[int, int]) -> list[ChatSession]:
     # The locked row decides: a session whose message was committed meanwhile is no longer due.
     locked = work.lock_many(session_ids, skip_locked=True).values()
     batch = [session for session in locked if session.due_reason(work.now)]
-    prefetch_related_objects(batch, "assigned_to")
+    prefetch_related_objects(batch, "assigned_to", "tags")
     for session in batch:
         _abandon(work, session, positions.get(session.pk))
     return batch

@@ -44,6 +44,8 @@ end
 return waits
 """
 
+_GIVE_BACK = "return redis.call('ZPOPMAX', KEYS[1])"
+
 _failed_at = -math.inf
 
 
@@ -82,6 +84,11 @@ def take(name: str, who: Iterable[object], rates: Sequence[tuple[int, int]]) -> 
         return []
     waits = evaluate(_TAKE, keys, [number for rate in rates for number in rate])
     return [0] * len(keys) if waits is None else waits
+
+
+def give_back(name: str, who: object) -> None:
+    """Takes back the last event of ``who``: it was none that is to be limited."""
+    evaluate(_GIVE_BACK, [f"{PREFIX}{name}:{who}"], [])
 
 
 def client_address(peer: str | None, forwarded_for: str) -> str:

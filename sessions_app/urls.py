@@ -10,6 +10,8 @@ urlpatterns = [
     path("attachment/<str:token>", views.attachment, name="attachment"),
     path("attachment/<str:token>/thumbnail", views.thumbnail, name="thumbnail"),
     path("rating", api.RatingView.as_view()),
+    path("offline", api.OfflineView.as_view()),
+    path("poll", api.PollView.as_view()),
     path("status/<str:session_id>", api.StatusView.as_view()),
     path("session/<str:session_id>", api.SessionView.as_view()),
     path("config/<str:tenant_id>", api.ConfigView.as_view()),

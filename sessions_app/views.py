@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from django.db.models.fields.files import FieldFile
+from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
@@ -58,7 +58,7 @@ def attachment(request: HttpRequest, token: str) -> HttpResponse:
     """Pictures, which have been looked into, may be shown; everything else is to be saved."""
     found = _sent(token)
     is_picture = found.content_type in filetypes.IMAGES.values()
-    return _file(found.file, found.content_type, content_disposition_header(not is_picture, found.name))
+    return serve_file(found.file.name, found.content_type, content_disposition_header(not is_picture, found.name))
 
 
 @require_safe
@@ -66,19 +66,21 @@ def thumbnail(request: HttpRequest, token: str) -> HttpResponse:
     found = _sent(token)
     if not found.thumbnail:
         raise Http404
-    return _file(found.thumbnail, filetypes.THUMBNAIL_TYPE, "inline")
+    return serve_file(found.thumbnail.name, filetypes.THUMBNAIL_TYPE, "inline")
 
 
 def _sent(token: str) -> Attachment:
     return get_object_or_404(Attachment, token=token, seq__isnull=False, session__tenant__is_active=True)
 
 
-def _file(stored: FieldFile, content_type: str, disposition: str) -> HttpResponse:
+def serve_file(
+    name: str, content_type: str, disposition: str, *, cache_control: str = "private, max-age=86400, immutable"
+) -> HttpResponse:
     """Whoever knows the address may have it: pages show pictures without a key or a cookie. Whatever it holds, a
     browser runs nothing of it as ours."""
     try:
         # At most CHAT_MAX_ATTACHMENT_BYTES; Django would gather a stream in memory all the same, for ASGI.
-        with stored.open() as file:
+        with default_storage.open(name) as file:
             content = file.read()
     except FileNotFoundError as error:
         raise Http404 from error
@@ -88,7 +90,7 @@ def _file(stored: FieldFile, content_type: str, disposition: str) -> HttpRespons
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "private, max-age=86400, immutable"
+    response["Cache-Control"] = cache_control
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

@@ -11,7 +11,18 @@ from django.db import NotSupportedError, OperationalError, connection, transacti
 
 from sessions_app import events, rows, selectors
 from sessions_app.errors import ChatError, SessionNotFound
-from sessions_app.models import CLOSED, TRANSITIONS, ChatSession, Message, Party, Reason, SessionEvent, Status
+from sessions_app.models import (
+    CLOSED,
+    MAX_TRAIL,
+    TRANSITIONS,
+    ChatSession,
+    Message,
+    Party,
+    Reason,
+    SessionEvent,
+    Status,
+    TrailEntry,
+)
 from sessions_app.rows import NewMessage
 
 P = ParamSpec("P")
@@ -29,9 +40,18 @@ class Actor(NamedTuple):
     name: str = ""
     user_id: int | None = None
     tenant_ids: frozenset[int] = frozenset()
+    is_supervisor: bool = False
 
 
 SYSTEM = Actor(Party.SYSTEM)
+
+# What the visitor is told of a transition where that is less than what it was: how an agent came to have the chat is
+# the agents' affair.
+_TOLD = {
+    (Reason.ASSIGNED, Status.ACTIVE): Reason.ACCEPTED,
+    (Reason.TRANSFERRED, Status.ACTIVE): Reason.ACCEPTED,
+    (Reason.TRANSFERRED, Status.QUEUED): Reason.AGENT_GONE,
+}
 
 
 def verb(function: Callable[Concatenate["Work", P], R]) -> Callable[P, R]:
@@ -84,6 +104,8 @@ class Work:
         self._transitions: list[SessionEvent] = []
         self._news: list[events.Event] = []
         self._queues: set[int] = set()
+        self._followed: dict[int, tuple[str, ...]] = {}
+        self._unindexed: set[int] = set()
 
     def lock_many(
         self,
@@ -118,6 +140,28 @@ class Work:
     def queue_changed(self, session: ChatSession) -> None:
         """The waiting visitors of its tenant will be told their positions."""
         self._queues.add(session.tenant_id)
+
+    def call_agents(self, session: ChatSession) -> None:
+        """There is a chat to be given away, or room for one."""
+        if session.tenant.auto_assign:
+            self.announce(events.queue_grew(session.tenant_id))
+
+    def index(self, session: ChatSession) -> None:
+        """The history's search will find the session, which is closed, by what it holds now."""
+        self._unindexed.add(session.pk)
+
+    def step(self, session: ChatSession, kind: TrailEntry.Kind, **fields: object) -> None:
+        """Appends to the visitor's trail, which agents see; not beyond MAX_TRAIL."""
+        if TrailEntry.objects.filter(session_id=session.pk).count() >= MAX_TRAIL:
+            return
+        entry = TrailEntry(session_id=session.pk, kind=kind, at=self.now, after_seq=session.last_seq, **fields)
+        entry.save(force_insert=True)
+        self.announce(events.trail_new(session, entry))
+
+    def give(self, session: ChatSession, user_id: int | None) -> None:
+        """Before a move() that changes who has the chat."""
+        self._followed[session.pk] = events.console_groups(session)
+        session.assigned_to_id = user_id
 
     def say(
         self,
@@ -159,16 +203,18 @@ class Work:
         **explanation,
     ) -> None:
         """One transition: the status, its SessionEvent (with ``explanation``), its system message, its news. Visitors
-        may be told ``agent_name``."""
+        may be told ``agent_name``: of the agent who comes or goes."""
         came_from = Status(session.status)
         if to not in TRANSITIONS[came_from]:
             raise AssertionError(f"{came_from} -> {to} is no transition")
         # The consoles that followed the chat until now hear of it as well as those that will.
-        followed = events.console_groups(session)
+        followed = self._followed.pop(session.pk, None) or events.console_groups(session)
         session.status = to
         session.closed_at = self.now if to in CLOSED else None
         session.closed_reason = reason if to in CLOSED else ""
         session.stage = explanation.get("stage", "")
+        if to == Status.ACTIVE:
+            session.accepted_at = session.accepted_at or self.now
         self._transitions.append(
             SessionEvent(
                 session=session,
@@ -182,18 +228,25 @@ class Work:
                 **explanation,
             )
         )
-        told = {"reason": str(reason), **({"agent_name": agent_name} if agent_name else {})}
+        told = {"reason": str(_TOLD.get((reason, to), reason)), **({"agent_name": agent_name} if agent_name else {})}
         message = self.say(session, SYSTEM, text, event=told)
         self.announce(events.message_new(session, message, also=followed))
-        self.announce(events.status_changed(session, is_reopened=reason == Reason.REOPENED))
+        picture = selectors.agent_directory().picture_of(session.assigned_to_id) if to == Status.ACTIVE else None
+        self.announce(
+            events.status_changed(session, is_reopened=reason == Reason.REOPENED, agent_picture=picture),
+        )
         self.announce(events.session_changed(session, message, self.now))
         if session.waiting_since and Status.QUEUED in (came_from, to):
             self.queue_changed(session)
+        if came_from == Status.ACTIVE or (to == Status.QUEUED and session.waiting_since):
+            self.call_agents(session)
+        if to in CLOSED:
+            self.index(session)
 
     def save(self, *, commit: bool = False) -> None:
         """The last that a transaction does; with ``commit`` its commit, too."""
         SessionEvent.objects.bulk_create(self._transitions)
-        rows.write(list(self._sessions.values()), self._messages, commit=commit)
+        rows.write(list(self._sessions.values()), self._messages, unindexed=self._unindexed, commit=commit)
         if self._news or self._queues:
             # Robust: what was committed has happened, whether its news gets out or not.
             transaction.on_commit(self._publish, robust=True)

@@ -71,6 +71,7 @@ def age(session: Started | ChatSession, *, only: tuple[str, ...] = (), **past: f
         "last_seen_at",
         "left_at",
         "waiting_since",
+        "accepted_at",
         "first_visitor_message_at",
         "first_agent_message_at",
         "closed_at",

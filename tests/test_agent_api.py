@@ -9,8 +9,9 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from sessions_app import services
+from sessions_app.models import Tag
 from sessions_app.services import VISITOR
-from tests.factories import PASSWORD, age, bodies, fresh, make_session, say, transitions
+from tests.factories import PASSWORD, actor, age, bodies, fresh, make_session, say, transitions
 
 pytestmark = pytest.mark.django_db
 
@@ -141,7 +142,7 @@ def test_the_list_is_filtered_paged_and_counted_by_the_database(as_, alice, tena
     assert found(q="VERA@example") == [str(vera.session.session_id)]
     data = client.get(f"{API}/sessions").json()["data"]
     assert (data["total"], data["page"], data["pages"]) == (4, 1, 1)
-    assert data["counts"] == {"queue": 1, "mine": 1, "open": 3}
+    assert data["counts"] == {"queue": 1, "mine": 1, "open": 3, "offline": 0}
 
 
 @pytest.mark.parametrize("query", [{"status": "x"}, {"assigned": "-1"}, {"page": "0"}, {"page": "x"}])
@@ -188,7 +189,10 @@ HOSTILE = "<img src=x onerror=alert(1)> {{7*7}}"
 
 
 def test_PR19_every_admin_page_opens_and_hostile_text_is_inert(admin, tenant, alice):
-    session = make_session(tenant, says=HOSTILE, customer_name=HOSTILE, agent=alice, metadata={"page_title": HOSTILE})
+    metadata = {"page_url": "https://shop.example/", "page_title": HOSTILE, "referrer": HOSTILE}
+    session = make_session(tenant, says=HOSTILE, customer_name=HOSTILE, agent=alice, metadata=metadata)
+    services.add_note(session.session.session_id, actor(alice), client_message_id=uuid4(), body=HOSTILE)
+    services.tag_session(session.session.session_id, actor(alice), [HOSTILE])
     age(session, minutes=6)
     services.sweep()
     pages = [
@@ -198,6 +202,8 @@ def test_PR19_every_admin_page_opens_and_hostile_text_is_inert(admin, tenant, al
         "chatsession/?q=vera&status__exact=abandoned",
         "chatsession/",
         f"chatsession/{session.session.pk}/change/",
+        "tag/?q=img",
+        f"tag/{Tag.objects.get().pk}/change/",
         "message/?q=img",
         "message/",
     ]
@@ -212,6 +218,8 @@ def test_PR19_every_admin_page_opens_and_hostile_text_is_inert(admin, tenant, al
     said = [html.unescape(text) for text in re.findall(r"pre-wrap\">(.*?)</span>", transcript)]
     assert said == [HOSTILE, "Alice joined the chat", "The visitor left the chat"]
     assert "disconnected" in transcript
+    # What services write is not edited here: the forms of notes and trail have no fields.
+    assert not re.findall(r'name="(?:notes|trail)-\d+-(?!id|session)', transcript)
 
 
 def test_an_admin_ends_chats_and_changes_no_transcript(admin, tenant, vera):

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 PUBLIC = "/api/v1/chat/public"
 SHOP = "https://shop.example"
+WORDS = ("title", "subtitle", "welcome_message")
 
 
 @pytest.fixture
@@ -539,6 +540,8 @@ def test_config_is_what_the_tenant_chose_and_whether_somebody_is_there(api, tena
         "locale",
         "online",
         "prechat",
+        "offline_form",
+        "typing_preview",
         "attachments",
         "policy",
     }
@@ -548,6 +551,13 @@ def test_config_is_what_the_tenant_chose_and_whether_somebody_is_there(api, tena
     make_agent("alice", [tenant])
     assert ok(api.get("config/demo-tenant"))["online"] is True
     error(api.get("config/nobody"), "tenant_not_found", 404)
+
+
+def test_what_the_tenant_has_not_written_is_left_to_the_widget_in_the_visitors_language(api):
+    make_tenant("new")
+    make_tenant("own", title="Fern & Co.", subtitle="", welcome_message="Welcome.")
+    words = [[ok(api.get(f"config/{slug}"))[name] for name in WORDS] for slug in ("new", "own")]
+    assert words == [[None, None, None], ["Fern & Co.", "", "Welcome."]]
 
 
 def test_errors_of_ours_tell_nothing_of_themselves(api, tenant, monkeypatch):

@@ -19,12 +19,12 @@ FILES = [path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if 
 # Each module may import those of the ranks before its own (and, of its own rank, nothing).
 RANKS = [
     {"errors", "loops", "dbthread", "tokens", "models"},
-    {"protocol", "throttles", "origins", "hub", "widget", "filetypes"},
-    {"serializers", "occupancy"},
-    {"selectors", "events", "rows"},
+    {"protocol", "throttles", "origins", "hub", "widget", "filetypes", "search"},
+    {"serializers", "occupancy", "reports"},
+    {"selectors", "events", "rows", "simulator", "demo"},
     {"work"},
-    {"services"},
-    {"writer", "presence"},
+    {"services", "offline"},
+    {"writer", "presence", "restorations"},
     {"shutdown", "attachments"},
     {"sockets"},
     {"api", "consumers", "tasks", "admin", "views", "sweep", "widget_snippet"},

@@ -7,7 +7,10 @@ from tests.factories import PASSWORD, make_agent, make_tenant
 
 pytestmark = pytest.mark.django_db
 
-CHAT = "/agent/chats/7f3f6d5c-3c0e-4f0f-9a43-6d1f1f1b7c11/"
+CHAT_ID = "7f3f6d5c-3c0e-4f0f-9a43-6d1f1f1b7c11"
+CHAT = f"/agent/chats/{CHAT_ID}/"
+VIEWS = ["/agent/all/", "/agent/history/", "/agent/messages/", "/agent/team/"]
+PATHS = ["/agent/", CHAT, *VIEWS, f"/agent/all/{CHAT_ID}/", f"/agent/history/{CHAT_ID}/"]
 
 
 @pytest.fixture
@@ -15,7 +18,7 @@ def alice():
     return make_agent("alice", tenants=[make_tenant()])
 
 
-@pytest.mark.parametrize("path", ["/agent/", CHAT])
+@pytest.mark.parametrize("path", PATHS)
 def test_an_agent_gets_the_console_and_the_csrf_cookie_and_nothing_is_cached(client, alice, path):
     client.force_login(alice.user)
     response = client.get(path)
@@ -25,7 +28,7 @@ def test_an_agent_gets_the_console_and_the_csrf_cookie_and_nothing_is_cached(cli
     assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize("path", ["/agent/", CHAT])
+@pytest.mark.parametrize("path", PATHS)
 def test_others_log_in_first_and_are_led_back(client, path):
     assert client.get(path)["Location"] == f"/agent/login/?next={path}"
 

@@ -5,7 +5,7 @@ follows from it when time passes. Time passes in tens of seconds, by moving the 
 seconds which a run itself takes change nothing.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -27,7 +27,7 @@ from agents_app.models import Agent
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import presence, services
 from sessions_app.errors import ChatError, Conflict, Invalid, SessionOver, Taken
-from sessions_app.models import ChatSession, Message, SessionEvent
+from sessions_app.models import ChatSession, Message, Note, SearchText, SessionEvent
 from sessions_app.services import VISITOR, Posted
 from tests.factories import actor, make_agent, make_session, make_tenant, post
 
@@ -36,6 +36,8 @@ pytestmark = pytest.mark.django_db
 EXPIRY, DISCONNECT, CONSOLE = 1800, 300, 120
 TIMES = st.sampled_from([20, 70, 130, 250, 370, 1210, 1870])
 CHATS = st.integers(0, 2)  # of the newest
+AGENTS = ("alice", "bob")
+NAMES = st.sampled_from(AGENTS)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Cf", "Zl", "Zp"]), min_size=1)
 
 
@@ -52,6 +54,7 @@ class Chat:
     waiting: int | None = None
     said: list[str] = field(default_factory=list)
     ids: dict[UUID, tuple[str, str]] = field(default_factory=dict)  # to (body, who)
+    notes: int = 0
     closings: int = 0
     reopenings: int = 0
 
@@ -89,7 +92,7 @@ class Center(RuleBasedStateMachine):
         self.atomic.__enter__()
         self.now = 0
         self.tenant = make_tenant(f"tenant-{uuid4().hex[:12]}")
-        self.agents = {name: make_agent(f"{name}-{uuid4().hex[:12]}", [self.tenant]) for name in ("alice", "bob")}
+        self.agents = {name: make_agent(f"{name}-{uuid4().hex[:12]}", [self.tenant]) for name in AGENTS}
         self.console_seen = dict.fromkeys(self.agents, 0)
         self.model: dict[UUID, Chat] = {}
 
@@ -156,7 +159,7 @@ class Center(RuleBasedStateMachine):
             assert post(self.row(chat), text, id=id) == outcome._replace(is_new=False)
             assert isinstance(post(self.row(chat), text + "!", id=id), Conflict)
 
-    @rule(which=CHATS, name=st.sampled_from(["alice", "bob"]), text=TEXTS)
+    @rule(which=CHATS, name=NAMES, text=TEXTS)
     def agent_writes(self, which, name, text):
         chat = self.pick(which)
         chat.settle(self.now)
@@ -172,18 +175,68 @@ class Center(RuleBasedStateMachine):
             chat.active_at, chat.waiting = self.now, None
             chat.said.append(text)
 
-    @rule(which=CHATS, name=st.sampled_from(["alice", "bob"]))
+    @rule(which=CHATS, name=NAMES)
     def accept(self, which, name):
         chat = self.pick(which)
         chat.settle(self.now)
         outcome = self.attempt(services.accept_session, chat.id, actor(self.agents[name]))
         if not chat.is_open:
             assert isinstance(outcome, SessionOver)
-        elif chat.status == "active" and chat.agent != name:
+        elif not self.may_dispose(name, chat):
             assert isinstance(outcome, Taken)
         else:
             assert isinstance(outcome, ChatSession), outcome
             chat.status, chat.agent = "active", name
+
+    @rule(which=CHATS, name=NAMES, to=st.sampled_from([*AGENTS, None]), supervises=st.booleans(), note=st.booleans())
+    def transfer(self, which, name, to, supervises, note):
+        chat = self.pick(which)
+        chat.settle(self.now)
+        outcome = self.attempt(
+            services.transfer_session,
+            chat.id,
+            actor(self.agents[name])._replace(is_supervisor=supervises),
+            to_agent_id=to and self.agents[to].user_id,
+            note="Yours" if note else "",
+        )
+        if not chat.is_open:
+            assert isinstance(outcome, SessionOver)
+        elif chat.status == "queued":
+            assert isinstance(outcome, Invalid)
+        elif to == chat.agent or not (supervises or self.may_dispose(name, chat)):
+            assert isinstance(outcome, Taken)
+        elif to and not self.is_there(to):
+            assert isinstance(outcome, Invalid)
+        else:
+            assert isinstance(outcome, ChatSession), outcome
+            chat.notes += note
+            chat.agent = to
+            if to is None:
+                chat.status, chat.active_at = "queued", self.now
+                chat.waiting = self.now if chat.waiting is None else chat.waiting
+
+    @rule(which=CHATS, to=NAMES)
+    def a_supervisor_gives(self, which, to):
+        chat = self.pick(which)
+        chat.settle(self.now)
+        supervisor = actor(self.agents["alice"])._replace(is_supervisor=True)
+        outcome = self.attempt(services.give_session, chat.id, supervisor, self.agents[to].user_id)
+        if not chat.is_open:
+            assert isinstance(outcome, SessionOver)
+        elif chat.agent != to and not self.is_there(to):
+            assert isinstance(outcome, Invalid)
+        else:
+            assert isinstance(outcome, ChatSession), outcome
+            chat.status, chat.agent = "active", to
+
+    @rule(which=CHATS, name=NAMES)
+    def note(self, which, name):
+        chat = self.pick(which)
+        chat.notes += 1
+        services.add_note(chat.id, actor(self.agents[name]), client_message_id=uuid4(), body="Between ourselves")
+
+    def may_dispose(self, name: str, chat: Chat) -> bool:
+        return chat.agent in (None, name) or not self.is_there(chat.agent)
 
     @rule(which=CHATS, is_active=st.booleans())
     def beat(self, which, is_active):
@@ -217,14 +270,14 @@ class Center(RuleBasedStateMachine):
 
     # Rarely: an ended chat has no further life to test.
     @precondition(lambda self: self.now > 3000)
-    @rule(which=CHATS, who=st.sampled_from(["visitor", "alice", "bob"]))
+    @rule(which=CHATS, who=st.sampled_from(["visitor", *AGENTS]))
     def end(self, which, who):
         chat = self.pick(which)
         chat.settle(self.now)
         outcome = self.attempt(services.end_session, chat.id, VISITOR if who == "visitor" else actor(self.agents[who]))
         if chat.status == "abandoned":
             assert isinstance(outcome, SessionOver)
-        elif chat.is_open and who != "visitor" and chat.agent not in (None, who):
+        elif chat.is_open and who != "visitor" and not self.may_dispose(who, chat):
             assert isinstance(outcome, Taken)
         else:
             assert outcome.status == "ended"
@@ -246,7 +299,7 @@ class Center(RuleBasedStateMachine):
             if reason := chat.due(self.now):
                 chat.close("abandoned", reason)
 
-    @rule(name=st.sampled_from(["alice", "bob"]))
+    @rule(name=NAMES)
     def console_opens(self, name):
         self.console_beats(name)
 
@@ -308,8 +361,10 @@ class Center(RuleBasedStateMachine):
         lines, moves = defaultdict(list), defaultdict(list)
         for line in Message.objects.filter(session__in=rows).order_by("seq"):
             lines[line.session_id].append(line)
-        for event in SessionEvent.objects.filter(session__in=rows):
+        for event in SessionEvent.objects.filter(session__in=rows).order_by("pk"):
             moves[event.session_id].append(event)
+        notes = Counter(Note.objects.filter(session__in=rows).values_list("session", flat=True))
+        findable = set(SearchText.objects.filter(session__in=rows).values_list("session", flat=True))
         for row in rows:
             chat = self.model[row.session_id]
             assert (row.status, row.closed_reason) == (chat.status, chat.reason)
@@ -319,6 +374,14 @@ class Center(RuleBasedStateMachine):
             # Nothing is lost, doubled or out of order; every closing has one event, and is one more than reopenings.
             assert [line.seq for line in lines[row.pk]] == list(range(1, row.last_seq + 1))
             assert [line.body for line in lines[row.pk] if line.message_type == "text"] == chat.said
+            assert notes[row.pk] == chat.notes
+            assert row.is_open or row.pk in findable
+            # Each begins where the one before ended.
+            assert [move.from_status for move in moves[row.pk]] == [
+                "",
+                *(move.to_status for move in moves[row.pk][:-1]),
+            ]
+            assert moves[row.pk][-1].to_status == row.status
             closings = sum(move.to_status in ("ended", "abandoned") for move in moves[row.pk])
             reopenings = sum(move.reason == "reopened" for move in moves[row.pk])
             assert (closings, reopenings) == (chat.closings, chat.reopenings)

@@ -2,7 +2,7 @@
 agent's tenants."""
 
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,8 +22,8 @@ class IsAgent(BasePermission):
 
     def has_permission(self, request: Request, view: "AgentView") -> bool:
         view.rights = selectors.rights(request.user.pk)
-        if view.rights is not None and request.method == "POST":
-            agent_services.stamp_consoles([view.rights.user_id])
+        if view.rights is not None and request.method not in SAFE_METHODS:
+            agent_services.stamp_consoles([view.rights.user_id], are_used=True)
         return view.rights is not None
 
 

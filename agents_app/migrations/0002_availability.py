@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             name="capacity",
             field=models.PositiveSmallIntegerField(
                 blank=True,
-                help_text="No more chats at once are given to the agent by themselves. Empty: without limit.",
+                help_text="So many chats at once, at most, are given to the agent automatically. Empty: no limit.",
                 null=True,
                 validators=[django.core.validators.MinValueValidator(1)],
             ),
@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
             name="picture",
             field=models.ImageField(
                 blank=True,
+                db_default="",
                 help_text="Visitors see it beside the agent's name. PNG, JPEG or WebP.",
                 upload_to=agents_app.models.picture_path,
             ),

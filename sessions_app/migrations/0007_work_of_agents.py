@@ -6,6 +6,20 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
+REASONS = [
+    ("started", "Started"),
+    ("accepted", "Accepted"),
+    ("assigned", "Assigned"),
+    ("transferred", "Transferred"),
+    ("agent_gone", "Agent Gone"),
+    ("reopened", "Reopened"),
+    ("visitor", "Visitor"),
+    ("agent", "Agent"),
+    ("admin", "Admin"),
+    ("idle", "Idle"),
+    ("disconnected", "Disconnected"),
+]
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -25,16 +39,17 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Give waiting chats by themselves to the available agent who has the fewest, and room.",
+                help_text="Give each waiting chat to the available agent who has the fewest and still has room.",
             ),
         ),
         migrations.AddField(
             model_name="tenant",
             name="offline_form",
             field=models.BooleanField(
-                db_default=True,
-                default=True,
-                help_text="While no agent is there, ask visitors to leave a message and an e-mail address.",
+                db_default=False,
+                default=False,
+                help_text="While no agent is there, ask visitors to leave a message and an e-mail address, "
+                "instead of letting them wait in the queue.",
             ),
         ),
         migrations.AddField(
@@ -217,6 +232,58 @@ class Migration(migrations.Migration):
                     models.Q(("kind", "back"), _negated=True), ("gone_since__isnull", False), _connector="OR"
                 ),
                 name="trail_back_says_since_when",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="chatsession",
+            name="closed_reason",
+            field=models.CharField(blank=True, choices=REASONS, max_length=16),
+        ),
+        migrations.AlterField(
+            model_name="sessionevent",
+            name="reason",
+            field=models.CharField(choices=REASONS, max_length=16),
+        ),
+        migrations.AddIndex(
+            model_name="chatsession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", False)),
+                fields=["tenant", "closed_reason", "-closed_at"],
+                name="session_history_reason",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="chatsession",
+            index=models.Index(
+                condition=models.Q(("stage", ""), _negated=True),
+                fields=["tenant", "stage", "-closed_at"],
+                name="session_history_stage",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="chatsession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", False)),
+                fields=["tenant", "assigned_to", "-closed_at"],
+                name="session_history_agent",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="chatsession",
+            index=models.Index(
+                condition=models.Q(("previous_session_id__isnull", False)),
+                fields=["previous_session_id"],
+                name="session_previous",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="chatsession",
+            index=models.Index(
+                models.F("tenant"),
+                django.db.models.functions.text.Lower("customer_email"),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("customer_email", ""), _negated=True),
+                name="session_email",
             ),
         ),
     ]

@@ -12,9 +12,9 @@ from django.contrib.sessions.models import Session
 from agents_app import consoles, selectors
 from agents_app.consumers import AgentConsumer
 from agents_app.services import release_chats_of_absent_agents
-from sessions_app import hub, services
+from sessions_app import hub, presence, services
 from sessions_app.services import VISITOR
-from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say
+from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 from tests.sockets.conftest import in_db
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -221,7 +221,7 @@ async def test_ready_shows_who_waits_and_what_is_mine(sockets, alice, bob, tenan
     waiting = ready["sessions"][0]
     assert (waiting["presence"], waiting["page_url"]) == ("online", "https://shop.example/cart")
     assert waiting["last_message"]["body"] == "Hello"
-    assert ready["agent"] == {"id": alice.user_id, "name": "Alice"}
+    assert (ready["agent"]["id"], ready["agent"]["name"]) == (alice.user_id, "Alice")
 
 
 async def test_a_visitor_who_writes_appears_and_one_who_only_looks_does_not(sockets, alice, tenant):
@@ -287,6 +287,110 @@ async def test_opening_a_chat_shows_its_transcript_and_follows_it(sockets, alice
     assert (await console.expect("chat.message.new"))["message"]["seq"] == 3
 
 
+async def test_a_chat_opened_for_the_first_time_shows_its_end(sockets, alice, vera):
+    for number in range(2, 121):
+        await in_db(say, vera, f"Line {number}")
+    console, _ = await sockets.console(alice)
+    for position in ({}, {"after_seq": None}, {"after_seq": 121}, {"after_seq": -1}):
+        await console.send("chat.open", session_id=id_of(vera), **position)
+        opened = await console.expect("chat.session.ready")
+        assert [message["seq"] for message in opened["messages"]] == list(range(21, 121))
+        assert (opened["has_more"], opened["resume"], opened["last_seq"]) == (True, "resync", 120)
+
+    await console.send("chat.history", session_id=id_of(vera), before_seq=21, limit=100)
+    older = await console.expect("chat.history")
+    assert [message["seq"] for message in older["messages"]] == list(range(1, 21))
+    assert not older["has_more"]
+
+
+async def test_a_note_reaches_every_agent_of_the_tenant_once_and_nobody_else(
+    sockets, alice, bob, charlie, tenant, vera
+):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    hers, _ = await sockets.console(alice)
+    his, _ = await sockets.console(bob)
+    others, _ = await sockets.console(charlie)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    await hers.send("chat.open", session_id=id_of(vera), after_seq=0)
+    await hers.expect("chat.session.ready")
+    await in_db(take_note, vera, alice)
+
+    for console in (hers, his):
+        note = (await console.expect("note.new"))["note"]
+        assert (note["author_name"], note["body"], note["session_id"]) == ("Alice", "Between ourselves", id_of(vera))
+    for socket in (hers, his, others, widget):
+        assert await socket.is_silent()
+    assert "note.new" not in [name for socket in (hers, his, others, widget) for name, _ in socket.kept]
+
+
+async def test_steps_of_the_trail_reach_those_who_follow_the_chat(sockets, alice, bob, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    hers, _ = await sockets.console(alice)
+    his, _ = await sockets.console(bob)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera, page={"url": "https://shop.example/cart", "title": "Cart"})
+    await widget.send("page.view", url="https://shop.example/pay", title="Pay", referrer="https://shop.example/cart")
+
+    step = await hers.expect("trail.new")
+    assert (step["session_id"], step["entry"].pop("at") is not None) == (id_of(vera), True)
+    assert step["entry"] == {
+        "kind": "page",
+        "after_seq": 2,
+        "url": "https://shop.example/pay",
+        "title": "Pay",
+        "referrer": "https://shop.example/cart",
+        "gone_since": None,
+    }
+    titles = [(await his.expect("session.changed"))["session"]["page_title"] for _ in range(2)]
+    assert titles == ["Cart", "Pay"]
+    assert "trail.new" not in [name for name, _ in his.kept + widget.kept]
+
+
+async def test_a_transfer_is_told_to_visitor_and_agents(sockets, alice, bob, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    hers, _ = await sockets.console(alice)
+    his, _ = await sockets.console(bob)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    await in_db(transfer, vera, alice, bob)
+
+    assert (await widget.expect("chat.session.assigned"))["agent_name"] == "Bob"
+    assert "note.new" not in [name for name, _ in widget.kept]
+    for console in (hers, his):
+        changed = (await console.expect("session.changed"))["session"]
+        assert (changed["assigned_to_id"], changed["status"]) == (bob.user_id, "active")
+        # Whoever had it until now hears the end of it, too.
+        assert (await console.expect("chat.message.new"))["message"]["body"] == "Alice transferred the chat to Bob"
+    await hers.send("chat.message.send", session_id=id_of(vera), client_message_id=str(uuid4()), body="One more thing")
+    assert (await hers.expect("error"))["agent_name"] == "Bob"
+
+    await in_db(transfer, vera, bob)
+    await widget.expect("chat.session.unassigned")
+    assert (await widget.expect("chat.session.queue"))["position"] == 1
+    assert (await hers.expect("session.changed"))["session"]["status"] == "queued"
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+async def test_what_a_visitor_is_writing_is_shown_where_the_tenant_allows_it(sockets, alice, tenant, vera, is_allowed):
+    await in_db(type(tenant).objects.update, typing_preview=is_allowed)
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    console, _ = await sockets.console(alice)
+    widget, second_tab = sockets.visitor(vera), sockets.visitor(vera)
+    await widget.hello(vera)
+    await second_tab.hello(vera)
+    for text in ("Where is my", "x" * 4001, ""):
+        await widget.send("chat.typing", is_typing=True, text=text)
+        typing = await console.expect("chat.typing")
+        assert typing.get("text") == (text[:4000] if is_allowed else None)
+    await widget.send("chat.typing", is_typing=True)
+    assert "text" not in await console.expect("chat.typing")
+    # An agent's is nobody's business.
+    await console.send("chat.typing", session_id=id_of(vera), is_typing=True, text="Secret")
+    assert "text" not in await widget.expect("chat.typing")
+    assert "chat.typing" not in [name for name, _ in widget.kept + second_tab.kept]
+
+
 async def test_pong_tells_of_what_a_lost_doorbell_did_not(sockets, alice, vera):
     console, _ = await sockets.console(alice)
     await console.send("ping")
@@ -330,6 +434,38 @@ def give_back(started, agent):
     assert services.return_to_queue(started.session.session_id, agent_id=agent.user_id)
 
 
+def colleague_of(agent):
+    return make_agent("dave", agent.tenants.all())
+
+
+def transfer(started, agent, to=None):
+    services.transfer_session(
+        started.session.session_id, actor(agent), to_agent_id=to and to.user_id, note="She has called before"
+    )
+
+
+def take_over(started, agent):
+    dave = colleague_of(agent)
+    services.accept_session(started.session.session_id, actor(dave))
+    type(dave).objects.filter(pk=dave.pk).update(last_seen_at=None)
+    services.accept_session(started.session.session_id, actor(agent))
+
+
+def supervise(started, agent):
+    dave, supervisor = colleague_of(agent), actor(agent)._replace(is_supervisor=True)
+    services.give_session(started.session.session_id, supervisor, dave.user_id)
+    services.give_session(started.session.session_id, supervisor, agent.user_id)
+
+
+def take_note(started, agent):
+    services.add_note(started.session.session_id, actor(agent), client_message_id=uuid4(), body="Between ourselves")
+
+
+def go_away(started):
+    age(started, only=("last_seen_at",), seconds=5)
+    presence.mark_left([started.session.session_id])
+
+
 VERBS = {
     "a message": lambda s, a: say(s, "One more"),
     "accept": lambda s, a: services.accept_session(s.session.session_id, actor(a)),
@@ -340,6 +476,20 @@ VERBS = {
     "reopen": lambda s, a: (VERBS["abandon"](s, a), services.restore_session(s.session.session_id, is_page_load=True)),
     "reopen to the agent": lambda s, a: (VERBS["accept"](s, a), VERBS["reopen"](s, a)),
     "page": lambda s, a: services.record_page(s.session.session_id, url="https://shop.example/pay", title="Pay"),
+    "transfer to a colleague": lambda s, a: (VERBS["accept"](s, a), transfer(s, a, colleague_of(a))),
+    "transfer to me": lambda s, a: (
+        services.accept_session(s.session.session_id, actor(dave := colleague_of(a))),
+        transfer(s, dave, a),
+    ),
+    "transfer to the queue": lambda s, a: (VERBS["answer"](s, a), transfer(s, a)),
+    "take over": take_over,
+    "supervise": supervise,
+    "note": take_note,
+    "note on a closed chat": lambda s, a: (VERBS["end"](s, a), take_note(s, a)),
+    "tags": lambda s, a: services.tag_session(s.session.session_id, actor(a), ["refund", "VIP"]),
+    "leave": lambda s, a: go_away(s),
+    "leave and come back": lambda s, a: (go_away(s), presence.stamp({s.session.session_id: (True, True)})),
+    "leave and write": lambda s, a: (VERBS["accept"](s, a), go_away(s), say(s, "I am back")),
 }
 
 
@@ -348,7 +498,9 @@ async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, v
     console, stale = await sockets.console(alice)
     view = {session["session_id"]: session for session in stale["sessions"]}
     await console.send("chat.open", session_id=id_of(vera), after_seq=0)
-    seqs = {message["seq"]: message for message in (await console.expect("chat.session.ready"))["messages"]}
+    opened = await console.expect("chat.session.ready")
+    seqs = {message["seq"]: message for message in opened["messages"]}
+    notes, trail = opened["notes"], opened["trail"]
     await in_db(VERBS[verb], vera, alice)
     await console.send("chat.open", session_id=id_of(vera), after_seq=0)  # everything before it has been heard
     fresh_chat = await console.expect("chat.session.ready")
@@ -357,14 +509,20 @@ async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, v
             view[payload["session"]["session_id"]] = payload["session"]
         elif name == "chat.message.new":
             seqs[payload["message"]["seq"]] = payload["message"]
+        elif name == "note.new":
+            notes.append(payload["note"])
+        elif name == "trail.new" and payload["entry"]["kind"] != "page":
+            trail.append(payload["entry"])
+        elif name == "session.presence":
+            view[payload["session_id"]] |= payload
     await console.send("hello")
     fresh_view = {session["session_id"]: session for session in (await console.expect("agent.ready"))["sessions"]}
 
     def essence(session):
-        return {
-            name: session[name] for name in ("status", "assigned_to_id", "agent_name", "reason", "stage", "page_url")
-        }
+        fields = ("status", "assigned_to_id", "agent_name", "reason", "stage", "page_url", "tags", "presence")
+        return {name: session[name] for name in fields}
 
+    assert (notes, trail) == (fresh_chat["notes"], fresh_chat["trail"])
     assert [seqs[seq] for seq in sorted(seqs)] == fresh_chat["messages"]
     assert essence(view[id_of(vera)]) == essence(fresh_chat["session"])
     for session_id, session in fresh_view.items():

@@ -228,7 +228,7 @@ async def test_what_an_agent_does_arrives_without_asking(sockets, vera, alice):
     socket = sockets.visitor(vera)
     await socket.hello(vera)
     await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
-    assert await socket.expect("chat.session.assigned") == {"agent_name": "Alice"}
+    assert await socket.expect("chat.session.assigned") == {"agent_name": "Alice", "agent_picture": None}
 
     await in_db(say, vera, "Hi Vera", agent=alice)
     lines = [(await socket.expect("chat.message.new"))["message"] for _ in range(2)]
