@@ -9,7 +9,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import box, expect_sent, message, open_chat, write
-from tests.factories import actor, say
+from tests.factories import actor, make_tenant, say
 
 # What is said to those who listen stands in a closed shadow root; each line that is put there is written down.
 LISTEN = """
@@ -181,6 +181,25 @@ def test_text_on_any_primary_colour_is_legible(page: Page, shop, tenant, theme):
             assert page.locator(part).evaluate(CONTRAST) >= 4.5, (color, part)
 
 
+@pytest.mark.parametrize(
+    "color", ["oklch(0.55 0.15 150)", "color(display-p3 0.1 0.5 0.3)", "lab(40% 20 -60)", "oklch(0.95 0.1 100 / 50%)"]
+)
+def test_a_colour_in_any_notation_is_that_colour(page: Page, shop, tenant, color):
+    shop.start(page, tenant, f"{{primaryColor: '{color}'}}")
+    screen = page.evaluate(
+        """(color) => {
+            const context = document.createElement("canvas").getContext("2d");
+            context.fillStyle = color.replace(" / 50%", "");
+            context.fillRect(0, 0, 1, 1);
+            return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        }""",
+        color,
+    )
+    background = page.locator(".launcher").evaluate("node => getComputedStyle(node).backgroundColor")
+    shown = [int(value) for value in re.findall(r"\d+", background)]
+    assert all(abs(one - other) <= 1 for one, other in zip(screen, shown, strict=True)), (screen, background)
+
+
 def test_without_motion_nothing_moves(page: Page, shop, tenant):
     shop.start(page, tenant)
     open_chat(page)
@@ -338,6 +357,79 @@ def test_who_comes_near_the_bubble_never_sees_the_window_in_english(page: Page, 
     assert asked == ["es"]
 
 
+# The texts that can be read at each frame; what hides them for a second is held, as for a machine that is fast enough.
+WATCH = """
+    window.seen = new Set();
+    const look = () => {
+        const root = document.querySelector("#cc-chat-widget")?.shadowRoot;
+        for (const animation of root?.getAnimations() ?? [])
+            if (animation.animationName === "hush") animation.pause();
+        const opacity = (node) =>
+            node?.nodeType === 1 ? getComputedStyle(node).opacity * opacity(node.parentNode) : 1;
+        const words = root?.querySelectorAll(".window:not([hidden]) :is(h1, .subtitle, .status, .end, .bubble)");
+        for (const node of words ?? [])
+            if (node.textContent && opacity(node) > 0) seen.add(node.textContent);
+        const box = root?.querySelector(".window:not([hidden]) textarea");
+        if (box && getComputedStyle(box, "::placeholder").color !== "rgba(0, 0, 0, 0)") seen.add(box.placeholder);
+        requestAnimationFrame(look);
+    };
+    look();
+"""
+ENGLISH = re.compile("Chat with|reply|help you|Connect(ing|ed)|End Chat|Write a")
+
+
+@pytest.mark.parametrize("options", ["{}", "{locale: 'fr'}"])
+def test_a_tenant_in_another_language_shows_no_english_first(page: Page, shop, server, options):
+    tenant = make_tenant(locale="fr")
+    page.add_init_script(WATCH)
+    shop.start(page, tenant, options)
+    page.locator(".launcher").click()
+    expect(page.get_by_text("Discutez avec nous")).to_be_visible()
+    expect(page.get_by_text("Bonjour ! Comment pouvons-nous vous aider ?")).to_be_visible()
+    connected(page)
+    seen = page.evaluate("[...seen]")
+    assert {"Discutez avec nous", "Nous répondons généralement en quelques minutes", "Écrivez un message…"} <= set(seen)
+    assert not [text for text in seen if ENGLISH.search(text)]
+
+
+def test_a_page_that_shows_the_window_again_says_nothing_in_english_first(page: Page, shop, server):
+    tenant = make_tenant(locale="fr")
+    shop.start(page, tenant)
+    page.locator(".launcher").click()
+    connected(page)
+    page.get_by_role("textbox", name="Message").fill("salut")
+    page.keyboard.press("Enter")
+    expect(message(page, "salut")).to_contain_text("Envoyé")
+    page.add_init_script(WATCH)
+    page.reload()
+    expect(page.get_by_text("Votre chat a été rétabli")).to_be_visible()
+    seen = page.evaluate("[...seen]")
+    assert "salut" in seen
+    assert not [text for text in seen if ENGLISH.search(text)]
+
+
+def test_a_language_that_does_not_come_is_not_waited_for(page: Page, shop, server):
+    tenant = make_tenant(locale="fr")
+    page.route("**/locale_fr-*", lambda route: None)
+    shop.start(page, tenant)
+    open_chat(page)
+    title = page.locator(".header > div")
+    expect(title).to_have_css("opacity", "1")
+    expect(title).to_contain_text("Chat with us")
+    write(page, "good day")
+    expect_sent(page, "good day")
+
+
+def test_what_the_tenant_has_written_stands_in_every_language(page: Page, shop, server):
+    tenant = make_tenant(locale="fr", title="Fern & Co.", subtitle="", welcome_message="")
+    shop.start(page, tenant)
+    page.locator(".launcher").click()
+    expect(page.get_by_role("heading", name="Fern & Co.")).to_be_visible()
+    connected(page)
+    expect(page.locator(".subtitle")).to_be_hidden()
+    expect(page.locator("li.message.agent .bubble:visible")).to_have_count(0)
+
+
 def test_a_language_that_cannot_be_loaded_leaves_it_in_english_until_it_can(page: Page, shop, tenant):
     page.route("**/locale_es-*", lambda route: route.abort())
     shop.start(page, tenant, "{locale: 'es'}")
@@ -351,7 +443,7 @@ def test_a_language_that_cannot_be_loaded_leaves_it_in_english_until_it_can(page
 
 
 def test_arabic_is_written_from_right_to_left_inside_the_widget_alone(page: Page, shop, tenant, alice):
-    shop.start(page, tenant, "{locale: 'ar', title: 'تحدث معنا'}")
+    shop.start(page, tenant, "{locale: 'ar', title: 'تحدث معنا', welcomeMessage: ''}")
     page.locator(".launcher").click()
     expect(page.locator(".widget")).to_have_attribute("dir", "rtl")
     connected(page)

@@ -1,5 +1,6 @@
 """What makes talking pleasant: read marks, unread counts, sound, emoji, the countdown, the rating, the transcript."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -293,6 +294,51 @@ def test_agents_have_a_name_and_a_picture_and_days_their_line(talk: Page, alice)
     expect(talk.locator("li.day")).to_have_text(["Today"])
 
 
+def test_an_agents_picture_stands_for_the_initials(talk: Page, alice):
+    def draw(route) -> None:
+        route.fulfill(content_type="image/svg+xml", body='<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+    talk.route("**/picture-of-alice", draw)
+    talk.route("**/picture-of-nobody", lambda route: route.fulfill(status=404))
+    answer(alice, "It is.")
+    picture = message(talk, "It is.").locator(".avatar img")
+    expect(message(talk, "It is.").locator(".avatar")).to_have_text("A")
+    expect(picture).to_have_count(0)
+
+    def learn(path: str) -> None:
+        """As with the next ready frame of the server."""
+        talk.route_web_socket("**/ws/public/*", lambda socket: connect(socket, path))
+        reload(talk)
+
+    def connect(socket, path: str) -> None:
+        server = socket.connect_to_server()
+
+        def on_message(text: str) -> None:
+            frame = json.loads(text)
+            if frame["type"] == "chat.session.ready":
+                frame["payload"]["session"]["agent_picture"] = path
+            socket.send(json.dumps(frame))
+
+        server.on_message(on_message)
+        socket.on_message(server.send)
+
+    learn("/picture-of-alice")
+    expect(picture).to_be_visible()
+    expect(picture).to_have_attribute("alt", "")
+    learn("/picture-of-nobody")
+    expect(message(talk, "It is.").locator(".avatar")).to_have_text("A")
+    expect(picture).to_have_count(0)
+
+
+def test_the_time_stands_once_below_what_was_said_together(talk: Page, alice):
+    for text in ("It is.", "For all cats.", "And for dogs."):
+        answer(alice, text)
+    expect(message(talk, "And for dogs.").locator(".meta")).to_have_text(re.compile(r"^\d+:\d\d.[AP]M$"))
+    heights = [message(talk, text).locator(".meta").bounding_box()["height"] for text in ("It is.", "And for dogs.")]
+    assert heights[0] <= 1 < heights[1]
+    expect(message(talk, "It is.").locator(".meta")).to_have_text(re.compile(r"\d+:\d\d"))  # for who listens
+
+
 def test_what_was_said_on_another_day_stands_under_that_day(talk: Page, alice):
     apart(lambda: Message.objects.filter(seq=1).update(created_at=Now() - timedelta(days=1)))
     talk.evaluate(
@@ -422,6 +468,23 @@ def test_an_idle_chat_counts_down_and_is_kept_by_one_click(page: Page, shop, ten
     assert not fresh(the_session()).is_expiring(fresh(the_session()).last_seen_at)
 
 
+def test_beside_the_bubble_it_counts_down_too(talk: Page, tenant, alice):
+    tenant.idle_rule_for_active = True
+    apart(tenant.save)
+    talk.get_by_role("button", name="Close chat").last.click()
+    hint = talk.locator(".hint")
+    talk.reload()  # by then nothing has been used
+    talk.wait_for_function("CallCenterChat.getState().isOnline")
+    idle_for(talk, minutes=28, seconds=30)
+    wake(talk)
+
+    expect(hint.get_by_text(re.compile(r"will be closed in 1:[012]\d"))).to_be_visible()
+    hint.get_by_role("button", name="I'm still here").focus()
+    talk.keyboard.press("Enter")
+    expect(hint).to_be_hidden()
+    expect(talk.get_by_role("button", name="Open chat")).to_be_focused()
+
+
 # --- after the end ------------------------------------------------------------------------------------------------
 
 
@@ -451,17 +514,18 @@ def test_after_the_agents_end_the_visitor_is_asked_how_it_was(talk: Page, alice)
     expect(talk.get_by_text("Thank you for your rating!")).to_have_count(0)
 
 
-def test_the_window_waits_for_who_rates_after_their_own_end(talk: Page, alice):
+def test_the_window_waits_until_the_own_end_is_rated_or_it_is_closed_by_hand(talk: Page, alice):
     answer(alice, "It is.")
     expect(message(talk, "It is.")).to_be_visible()
     end_chat(talk)
-    talk.get_by_role("radio", name="5 stars").check(force=True)
+    expect(talk.get_by_role("radio", name="5 stars")).to_be_visible()
     talk.wait_for_timeout(2500)  # longer than a window stays open after an end
 
     rate(talk, 5)
 
     expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
     assert the_session().rating_score == 5
+    close_window(talk)
 
 
 def test_without_an_answer_there_is_nothing_to_rate(page: Page, shop, tenant):
@@ -490,6 +554,45 @@ def test_a_rating_that_did_not_arrive_says_so_and_is_sent_again(talk: Page, alic
 
     expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
     assert (the_session().rating_score, the_session().rating_comment) == (2, "Slow")
+
+
+def test_SM11_what_arrived_before_the_own_end_is_sent_though_its_acknowledgement_is_late(page: Page, shop, alice):
+    held = []
+
+    def connect(socket) -> None:
+        server = socket.connect_to_server()
+
+        def on_message(text: str) -> None:
+            is_of_late = "And for dogs?" in text and held is not None
+            held.append(text) if is_of_late else socket.send(text)
+
+        server.on_message(on_message)
+        socket.on_message(server.send)
+
+    page.route_web_socket("**/ws/public/*", connect)
+    begin(page, shop, alice)
+    write(page, "And for dogs?")
+    for _ in range(200):
+        if "And for dogs?" in apart(bodies, the_session()):
+            break
+        page.wait_for_timeout(50)
+    page.evaluate("CallCenterChat.end()")
+
+    expect(page.get_by_text("You ended this chat.")).to_be_visible()
+    expect_sent(page, "And for dogs?")
+    expect(message(page, "And for dogs?")).not_to_contain_text("Not sent")
+    assert held
+    assert ChatSession.objects.count() == 1
+    assert apart(bodies, the_session()) == ["Is the fern safe for cats?", "And for dogs?"]
+
+
+def test_SM11_what_did_not_arrive_before_the_end_is_said_to_be_not_sent(talk: Page):
+    talk.context.set_offline(True)
+    write(talk, "And for dogs?")
+    apart(services.end_session, the_session().session_id, services.VISITOR)
+    talk.context.set_offline(False)
+    expect(talk.locator(".notice")).to_be_visible()
+    expect(message(talk, "And for dogs?")).to_contain_text("Not sent")
 
 
 def download(page: Page) -> tuple[str, str]:

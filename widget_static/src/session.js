@@ -55,7 +55,7 @@ export class Chat extends Emitter {
     this.store = store;
     this.ended = null;
     this.restoredAfter = null;
-    this._isRefused = false;
+    this._refusal = null;
     /** The ids and the key of the chat that is shown, also of one that is over; null where there is none. */
     this.shown = this._session = null;
     this._readSeq = 0;
@@ -82,9 +82,12 @@ export class Chat extends Emitter {
     return this._storage.wasOpen(this._session?.session_id);
   }
 
-  /** null, "unavailable" (the server will not have us) or "replaced" (too many tabs). */
+  /**
+   * null, "unavailable" (the server will not have us), "nobody" (no agent is there, and the tenant would rather
+   * have a message left) or "replaced" (too many tabs).
+   */
   get trouble() {
-    return this._isRefused ? "unavailable" : (this.talk?.trouble ?? null);
+    return this._refusal ?? this.talk?.trouble ?? null;
   }
 
   /** Takes up what is stored, if anything is; makes no request otherwise. */
@@ -121,7 +124,7 @@ export class Chat extends Emitter {
     if (this.phase !== "idle" && this.phase !== "over") return;
     if (this.phase === "over") this._leave();
     this.phase = "starting";
-    this._isRefused = false;
+    this._refusal = null;
     this._changed();
     try {
       await this._tabs.exclusively(() => this._startOnce());
@@ -200,7 +203,7 @@ export class Chat extends Emitter {
 
   /** The visitor asks to go on after `trouble`. */
   resume() {
-    this._isRefused = false;
+    this._refusal = null;
     if (this.talk) this.talk.open();
     else if (this.phase === "restoring") this._askStatus();
     else this.start();
@@ -310,9 +313,11 @@ export class Chat extends Emitter {
       channel: "web_widget",
       start_id: this._startId,
       metadata: this._page.facts(),
+      offline_form: true,
       ...(previous && { previous }),
     });
     if (this.phase !== "starting") return;
+    if (!session_id) return this._turnAway();
     this._startId = this._storage.previous = null;
     const session_expiry_ms = policy?.session_expiry_ms;
     this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
@@ -320,6 +325,16 @@ export class Chat extends Emitter {
     this._tell("session:start");
     if (this._save()) this._settings.log("✅ Session saved to localStorage");
     this._connect();
+  }
+
+  // What was to be sent is half-written again: for the message that can be left.
+  _turnAway() {
+    const unsent = this.store.outbox.map(({ body }) => body);
+    this.draft = [...unsent, this.draft].join("\n").trim();
+    this._storage.clear();
+    this._reset(new MessageStore());
+    this._refusal = "nobody";
+    this._changed();
   }
 
   _join(record) {
@@ -360,7 +375,7 @@ export class Chat extends Emitter {
     this._cut();
     if (this.phase === "starting") this.phase = "idle";
     this._storage.previous = null;
-    this._isRefused = true;
+    this._refusal = "unavailable";
     this._changed();
   }
 

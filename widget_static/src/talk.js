@@ -23,6 +23,8 @@ export class Talk extends Emitter {
     this.agentName = null;
     this.queuePosition = null;
     this.wantsOlder = false;
+    /** Carries the frames while no socket does: {send(type, payload) -> boolean}, or null. */
+    this.standIn = null;
     this._session = session;
     this._store = store;
     this._page = page;
@@ -35,12 +37,12 @@ export class Talk extends Emitter {
       hello: () => this._hello(),
       ping: () => this._ping(),
     });
-    this._delivery = new Delivery(store, (type, payload) => this._connection.send(type, payload));
+    this._delivery = new Delivery(store, (type, payload) => this.send(type, payload));
     this._isOver = false;
     const listen = (name, handle) =>
       this._connection.addEventListener(name, ({ detail }) => this._isOver || handle(detail));
     listen("state", ({ state }) => this._onState(state));
-    listen("frame", ({ type, payload }) => this._onFrame(type, payload));
+    listen("frame", ({ type, payload }) => this.receive(type, payload));
     listen("stopped", ({ code }) => this._onStopped(code));
   }
 
@@ -70,7 +72,14 @@ export class Talk extends Emitter {
 
   /** Sends a frame that may be lost; false when there is no connection to take it. */
   send(type, payload) {
-    return this._connection.send(type, payload);
+    return (this.standIn ?? this._connection).send(type, payload);
+  }
+
+  /** A frame from the server, whichever way it came. */
+  receive(type, payload) {
+    HANDLERS.get(type)?.(this, payload);
+    this._emit("frame", { type, payload });
+    this._emit("change");
   }
 
   _hello() {
@@ -94,6 +103,8 @@ export class Talk extends Emitter {
   }
 
   _onState(state) {
+    if (state === "ready") this.standIn = null;
+    if (this.standIn) return;
     if (state === "ready") this._settings.log("🔌 WebSocket connected");
     else if (this.link === "ready") this._settings.log("🔌 WebSocket disconnected");
     if (state !== "connecting" || this.link !== "waiting") this.link = state;
@@ -105,12 +116,6 @@ export class Talk extends Emitter {
     else if (code === CLOSE.forbidden) this.trouble = "unavailable";
     else if (code === CLOSE.unauthorized) this._end("not_found", { reason: "not_found" });
     else this._end("ended", {});
-    this._emit("change");
-  }
-
-  _onFrame(type, payload) {
-    HANDLERS.get(type)?.(this, payload);
-    this._emit("frame", { type, payload });
     this._emit("change");
   }
 

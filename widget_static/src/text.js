@@ -5,14 +5,16 @@ export function wordsOf({ event, body }, texts) {
   return texts.get(`event.${event?.reason}`, { name: event?.agent_name }) || body;
 }
 
-/** The time of day, in the reader's own manner. */
-export function timeOfDay(date, locale) {
-  return date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
+/** Red, green and blue, 0 to 255, of a colour as computed styles have it: `rgb(…)` or `color(srgb …)`, without alpha. */
+export function rgbOf(color) {
+  const [red, green, blue] = color.match(/[\d.e-]+/g);
+  const unit = color.startsWith("rgb") ? 1 : 255;
+  return [red, green, blue].map((value) => Math.round(value * unit));
 }
 
-/** White or black, whichever is easy to read (WCAG contrast of 4.5 or more) on a colour, as `rgb(…)`. */
+/** White or black, whichever is easy to read (WCAG contrast of 4.5 or more) on a colour (see rgbOf). */
 export function readableOn(rgb) {
-  const [red, green, blue] = rgb.match(/[\d.]+/g).map((value) => {
+  const [red, green, blue] = rgb.map((value) => {
     const share = value / 255;
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
   });

@@ -14,6 +14,7 @@ export const ENGLISH = {
 
   title: "Chat with us",
   subtitle: "We usually reply within a few minutes",
+  welcome: "Hello! How can we help you?",
   conversation: "Conversation",
 
   connecting: "Connecting…",

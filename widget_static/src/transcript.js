@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { timeOfDay, wordsOf } from "./text.js";
+import { wordsOf } from "./text.js";
 
 const STUCK_TO_END_PX = 60;
 
@@ -96,9 +96,7 @@ function itemsOf({ store }, welcome, texts) {
   const items = [];
   if (welcome && !store.olderThan) items.push({ key: "welcome", kind: "agent", text: welcome });
   const push = (item) => {
-    item.meta = [timeOfDay(item.at, texts.locale), item.state && texts.get(item.state)]
-      .filter(Boolean)
-      .join(" · ");
+    item.meta = item.state && texts.get(item.state);
     items.push(item);
   };
   for (const message of store.messages) {

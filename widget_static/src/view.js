@@ -2,13 +2,12 @@ import DARK from "./dark.css";
 import { adoptStyles, element, icon, ICONS } from "./dom.js";
 import { cleanText, textProblem } from "./protocol.js";
 import STYLES from "./styles.css";
-import { readableOn } from "./text.js";
+import { readableOn, rgbOf } from "./text.js";
 import { Transcript } from "./transcript.js";
 
 const DARK_FOR = { auto: "(prefers-color-scheme: dark)", dark: "all", light: "not all" };
 const DEFAULT_COLOR = "rgb(37, 99, 235)";
 const MOST_RETURNS = 10;
-const ANNOUNCED_MS = 5000;
 
 /**
  * Everything that is seen, in an open shadow root. Shows a Chat and tells what the visitor does:
@@ -39,7 +38,6 @@ export class View {
       loadPart: this._loadPart,
       part: (name) => this._part(name),
       warn: (text) => this._warn(text),
-      announce: (text) => this.announce(text),
     };
     // Some pages draw themselves anew and throw out what they do not know; a page that insists has its way.
     let returns = 0;
@@ -113,17 +111,7 @@ export class View {
       this._composer,
       this._notice,
     );
-    // In a closed root: whoever searches the widget's text finds each message once.
-    const unseen = element("div", { class: "unseen" });
-    this._announcer = element("div", { "aria-live": "polite" });
-    unseen.attachShadow({ mode: "closed" }).append(this._announcer);
-    this._root = element(
-      "div",
-      { class: "widget" },
-      this._panel,
-      this._corner,
-      unseen,
-    );
+    this._root = element("div", { class: "widget mute" }, this._panel, this._corner);
     this._root.addEventListener(
       "keydown",
       (event) => event.key === "Escape" && !event.isComposing && this._escape(),
@@ -140,8 +128,12 @@ export class View {
     shadow.append(this._root);
   }
 
-  /** Shows what the chat is, as the options (an Options) would have it. */
-  render(chat, options) {
+  /**
+   * Shows what the chat is, as the options (an Options) would have it. Until its language `isKnown` nothing is
+   * said: nobody shall read another one first.
+   */
+  render(chat, options, isKnown) {
+    this._root.classList.toggle("mute", !isKnown);
     this._renderLook(options);
     this._renderTexts(options);
     this._renderLauncher(chat.unread);
@@ -151,15 +143,8 @@ export class View {
     this._renderNotice(chat);
     this._end.hidden = chat.phase === "over" || chat.phase === "idle" || chat.trouble !== null;
     if (this._end.hidden) this._closeDialog();
-    if (this.isOpen) this._transcript.render(chat, options.get("welcomeMessage"));
-  }
-
-  /** Says it once to those who listen instead of reading. */
-  announce(text) {
-    // Beside the one before, which may not have been said yet; gone before anybody comes across it.
-    const line = element("div", {}, text);
-    this._announcer.append(line);
-    setTimeout(() => line.remove(), ANNOUNCED_MS);
+    const welcome = options.get("welcomeMessage") ?? (isKnown ? this._texts.get("welcome") : "");
+    if (this.isOpen) this._transcript.render(chat, welcome);
   }
 
   /** `isAsBefore`: on the page before; neither the focus nor the eye is drawn to it. */
@@ -217,11 +202,11 @@ export class View {
     const { style } = this._root;
     style.color = DEFAULT_COLOR;
     style.color = primaryColor;
-    const { color } = getComputedStyle(this._root);
-    // Opaque: what is read on it must not depend on what lies under it.
-    const rgb = color.startsWith("rgb") ? color.replace(/(,[^,]+,[^,]+),.*/, "$1)") : DEFAULT_COLOR;
+    // Of oklch(…) and its like in the terms of the screen.
+    style.color = `color-mix(in srgb,${primaryColor} 100%,red)`;
+    const rgb = rgbOf(getComputedStyle(this._root).color);
     style.color = "";
-    style.setProperty("--primary", rgb);
+    style.setProperty("--primary", `rgb(${rgb})`);
     style.setProperty("--on-primary", readableOn(rgb));
   }
 
@@ -266,10 +251,7 @@ export class View {
   }
 
   _typed() {
-    const text = this._text.value;
-    this._text.style.height = "auto";
-    this._text.style.height = `${this._text.scrollHeight + 2}px`;
-    this._send.disabled = textProblem(cleanText(text)) !== null;
+    this._send.disabled = textProblem(cleanText(this._text.value)) !== null;
   }
 
   _key(event) {
@@ -336,7 +318,7 @@ export class View {
   _statusText({ phase, trouble, link, talk }) {
     const text = (name, values) => this._texts.get(name, values);
     if (phase === "over") return text("chatEnded");
-    if (trouble) return text("notConnected");
+    if (trouble) return this._texts.first(`${trouble}.status`, "notConnected");
     if (link === "waiting") return text(navigator.onLine === false ? "offline" : "reconnecting");
     if (link !== "ready") return text("connecting");
     if (talk.agentName) return text("withAgent", { name: talk.agentName });

@@ -211,12 +211,13 @@ export class Widget {
     this._isConfigured = true;
     try {
       this._options.configure(await this._api.config(this._options.tenantId));
-      this._speak();
-      this._onChange();
     } catch {
       // The look stays as it is; it is asked for again when the connection changes.
       this._isConfigured = false;
     }
+    await this._speak();
+    this._isSpoken = true;
+    this._onChange();
   }
 
   _onChange() {
@@ -233,7 +234,7 @@ export class Widget {
     const { phase, trouble } = this._chat;
     // Shown as on the page before, but the chat is over: the visitor begins the next one.
     if (phase === "idle" && !trouble) this._view.toggle(false);
-    this._view.render(this._chat, this._options);
+    this._view.render(this._chat, this._options, this._isSpoken);
     this._tellChanges();
   }
 
@@ -262,11 +263,14 @@ export class Widget {
 
   _onMessage(message) {
     const { seq, sender_type, sender_name, message_type, body, created_at } = message;
-    const text = wordsOf(message, this._texts);
-    if (sender_type !== "visitor")
-      this._view.announce(sender_type === "agent" ? `${sender_name}: ${text}` : text);
-    const who = { senderType: sender_type, senderName: sender_name };
-    this._tell("message", { seq, ...who, messageType: message_type, body, createdAt: created_at });
+    this._tell("message", {
+      seq,
+      senderType: sender_type,
+      senderName: sender_name,
+      messageType: message_type,
+      body,
+      createdAt: created_at,
+    });
   }
 
   _startNew() {

@@ -37,6 +37,44 @@ test("each day has a line before its first message", () => {
   assert.deepEqual(lines, ["Yesterday", "agent", "Today", "agent", "agent"]);
 });
 
+test("a group has one time, below its last message; what is not settled has its own", () => {
+  const now = new Date(2026, 0, 5, 12);
+  const mine = (minute, state) =>
+    said(new Date(2026, 0, 5, 9, minute), { kind: "visitor", name: "", state, meta: state });
+  const items = [mine(0, "read"), mine(1, "read"), mine(2, "sent"), mine(3, "failed"), mine(4, "sending")];
+  items.push(mine(4, "sending"), mine(9, "sending"));
+
+  const arranged = arrangeByDay(items, texts, now).slice(1);
+  const spaces = /\s/g; // of several kinds
+  assert.deepEqual(
+    arranged.map(({ meta, isFollowed }) => (isFollowed ? "" : meta.replace(spaces, " "))),
+    [
+      "",
+      "9:01 AM · read",
+      "9:02 AM · sent",
+      "9:03 AM · failed",
+      "9:04 AM · sending",
+      "9:04 AM · sending",
+      "9:09 AM · sending",
+    ],
+  );
+  assert.equal(arranged[0].meta.replace(spaces, " "), "9:00 AM · read", "for who listens");
+});
+
+test("a group ends after five minutes, however quickly one line follows another", () => {
+  const items = [0, 2, 4, 6].map((minute) => said(new Date(2026, 0, 5, 9, minute)));
+  const [, ...arranged] = arrangeByDay(items, texts, new Date(2026, 0, 5, 12));
+  assert.deepEqual(
+    arranged.map(({ follows, isFollowed }) => [follows, Boolean(isFollowed)]),
+    [
+      [false, true],
+      [true, true],
+      [true, false],
+      [false, false],
+    ],
+  );
+});
+
 test("who goes on writing within five minutes is not named again", () => {
   const now = new Date(2026, 0, 5, 12);
   const at = (minute) => new Date(2026, 0, 5, 9, minute);

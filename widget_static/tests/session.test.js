@@ -1063,3 +1063,78 @@ test("a row of vain tries is one wait, without flicker", async () => {
     tab.connection._become(state);
   assert.deepEqual(links, ["waiting", "waiting", "waiting", "waiting", "ready"]);
 });
+
+// Nobody is there
+
+async function turnedAway(atOnce = () => {}) {
+  browser.answers.start = () => ({ online: false });
+  const tab = browser.tab();
+  tab.chat.open();
+  atOnce(tab.chat);
+  await settled();
+  return tab;
+}
+
+test("while nobody is there no chat begins, nothing is stored, and it is asked again with each opening", async () => {
+  const tab = await turnedAway();
+  assert.deepEqual([tab.chat.phase, tab.chat.trouble], ["idle", "nobody"]);
+  assert.equal(browser.callsOf("start")[0][0].offline_form, true);
+  assert.deepEqual([tab.connections.length, browser.stored], [0, null]);
+
+  tab.chat.close();
+  browser.answers.start = () => ({ ...SESSION, policy: POLICY });
+  tab.chat.open();
+  assert.equal(tab.chat.trouble, null);
+  await settled();
+  assert.equal(tab.chat.phase, "live");
+});
+
+test("what was sent before it was known that nobody is there is half-written again", async () => {
+  const tab = await turnedAway((chat) => {
+    chat.send("hello");
+    chat.send("anybody?");
+    chat.keepDraft("half a sen");
+  });
+  assert.equal(tab.chat.draft, "hello\nanybody?\nhalf a sen");
+  assert.deepEqual(tab.chat.store.outbox, []);
+});
+
+test("why the chat before was not restored is told to the start that comes about", async () => {
+  browser.store({ ...SESSION, messages: [], timestamp: browser.now - 31 * MINUTE });
+  const tab = await turnedAway();
+  tab.chat.close();
+  browser.answers.start = () => ({ ...OTHER, policy: POLICY });
+  tab.chat.open();
+  await settled();
+  const outcomes = browser.callsOf("start").map(([{ previous }]) => previous?.outcome);
+  assert.deepEqual(outcomes, ["expired", "expired"]);
+});
+
+// Without a socket
+
+test("what stands in for the socket carries the frames both ways until there is one", async () => {
+  const tab = browser.tab();
+  tab.chat.load();
+  tab.chat.open();
+  await settled();
+  const { talk } = tab.chat;
+  const sent = [];
+  talk.standIn = { send: (type, payload) => sent.push([type, payload]) };
+  talk.link = "ready";
+  talk.receive("chat.session.ready", { session: {}, messages: [], last_seq: 0, policy: POLICY });
+  tab.connection._become("waiting");
+  assert.equal(tab.chat.link, "ready");
+
+  tab.chat.send("hello");
+  const [[type, { client_message_id, body }]] = sent;
+  assert.deepEqual([type, body, tab.connection.sent], ["chat.message.send", "hello", []]);
+
+  // The acknowledgement is late: the socket asks for it under the same id.
+  tab.connection.ready();
+  assert.equal(talk.standIn, null);
+  assert.deepEqual(tab.connection.framesOf("chat.message.send"), [{ client_message_id, body }]);
+  const stored = message(1, { sender_type: "visitor", client_message_id, body });
+  talk.receive("chat.message.ack", { client_message_id, message: stored });
+  tab.connection.say("chat.message.ack", { client_message_id, message: stored });
+  assert.deepEqual([tab.chat.store.messages.length, tab.chat.store.outbox.length], [1, 0]);
+});

@@ -3,18 +3,24 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { initials } from "../src/parts/talking/avatar.js";
 import { countdown } from "../src/parts/talking/expiry.js";
 import { showTyping, tellTyping } from "../src/parts/talking/typing.js";
-import { FRAME } from "../src/protocol.js";
+import { cleanText, FRAME, MAX_TEXT } from "../src/protocol.js";
 import { Timers } from "../src/timers.js";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
 afterEach(() => mock.timers.reset());
 
-/** What a part sees of the widget; `told` are the typing frames that were sent. */
-function makeCore() {
+const settled = async () => {
+  for (let i = 0; i < 5; i += 1) await Promise.resolve();
+};
+
+/** What a part sees of the widget; `told` are the typing frames that were sent, `texts` what they say. */
+function makeCore(config = {}) {
   const told = [];
+  const texts = [];
+  const api = { configured: Promise.resolve(config) };
   const chat = new EventTarget();
   chat.link = "ready";
-  chat.talk = { send: (type, { is_typing }) => told.push(is_typing) };
+  chat.talk = { send: (type, { is_typing, text }) => told.push(is_typing) && texts.push(text) };
   const textBox = new EventTarget();
   const rows = [];
   const transcript = { node: { append: (row) => rows.push(row) }, change: (action) => action() };
@@ -24,7 +30,8 @@ function makeCore() {
     textBox.value = text;
     textBox.dispatchEvent(new Event("input"));
   };
-  return { core: { chat, textBox, transcript, element, icon, Timers, FRAME }, told, type, rows };
+  const core = { api, chat, textBox, transcript, element, icon, Timers, FRAME, MAX_TEXT, cleanText };
+  return { core, told, texts, type, rows };
 }
 
 test("typing is told at most every 3 s, and its end once", () => {
@@ -39,6 +46,52 @@ test("typing is told at most every 3 s, and its end once", () => {
   mock.timers.tick(5000);
   type("");
   assert.deepEqual(told, [true, true, false]);
+});
+
+test("typing tells no text unless the tenant wants a preview", async () => {
+  const { core, texts, type } = makeCore({ typing_preview: false });
+  tellTyping(core);
+  await settled();
+  type("hello");
+  assert.deepEqual(texts, [undefined]);
+});
+
+test("a preview has the text so far, each second, and the last of it without another key", async () => {
+  const { core, told, texts, type } = makeCore({ typing_preview: true });
+  tellTyping(core);
+  await settled();
+  type("h");
+  type("he");
+  type("hel\u0000lo ");
+  assert.deepEqual(texts, ["h"]);
+  mock.timers.tick(1000);
+  assert.deepEqual(texts, ["h", "hello"]);
+  mock.timers.tick(1000);
+  assert.deepEqual(texts, ["h", "hello"], "nothing new, nothing told");
+  mock.timers.tick(3000);
+  assert.deepEqual([told, texts], [
+    [true, true, false],
+    ["h", "hello", undefined],
+  ]);
+});
+
+test("a preview is as long as a message may be, in whole characters", async () => {
+  const { core, texts, type } = makeCore({ typing_preview: true });
+  tellTyping(core);
+  await settled();
+  type("🦜".repeat(MAX_TEXT + 1));
+  assert.equal(texts[0], "🦜".repeat(MAX_TEXT));
+});
+
+test("after a text was sent nothing of it is told any more", async () => {
+  const { core, told, type } = makeCore({ typing_preview: true });
+  tellTyping(core);
+  await settled();
+  type("hello");
+  core.textBox.value = "";
+  core.chat.dispatchEvent(new Event("send"));
+  mock.timers.tick(10_000);
+  assert.deepEqual(told, [true]);
 });
 
 test("a text that was sent says by its arrival that the writing is over", () => {

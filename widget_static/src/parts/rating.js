@@ -17,7 +17,7 @@ const STAR = "m12 3.5 2.6 5.4 5.9.8-4.3 4.1 1 5.9L12 16.9l-5.2 2.8 1-5.9-4.3-4.1
 const LONGEST_COMMENT = 1000;
 
 /** The form for a chat that is over: `closed` has its session_id and session_key. Returns its node. */
-export function create({ element, icon, texts, api, stay, announce }, closed) {
+export function create({ element, icon, texts, api, announce }, closed) {
   let isSending = false;
   const radios = STARS.map((score) => {
     const name = texts.get("stars", { count: score });
@@ -52,9 +52,6 @@ export function create({ element, icon, texts, api, stay, announce }, closed) {
     element("div", { class: "stars" }, ...stars),
     more,
   );
-
-  // A window that is about to close waits for whoever rates.
-  for (const type of ["pointerdown", "focusin"]) node.addEventListener(type, stay);
 
   function score() {
     return radios.findIndex((radio) => radio.checked) + 1;

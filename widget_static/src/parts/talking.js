@@ -1,18 +1,23 @@
+import { makeAnnouncer } from "./talking/announcer.js";
 import avatarCss from "./talking/avatar.css";
-import { avatarOf } from "./talking/avatar.js";
+import { avatarOf, learnPictures } from "./talking/avatar.js";
 import { countCharacters } from "./talking/counter.js";
 import { arrangeByDay } from "./talking/days.js";
 import endCss from "./talking/end.css";
 import { followEnd } from "./talking/end.js";
 import expiryCss from "./talking/expiry.css";
 import { warnOfExpiry } from "./talking/expiry.js";
+import { standIn } from "./talking/fallback.js";
 import filesCss from "./talking/files.css";
 import { drawFile, takeFiles } from "./talking/files.js";
 import { keepFocus } from "./talking/focus.js";
+import { growWithText } from "./talking/grow.js";
+import { askForMessage } from "./talking/leave.js";
 import { pieces } from "./talking/links.js";
 import { keepDraft, keepPlace, markRow } from "./talking/memory.js";
 import { askWho } from "./talking/prechat.js";
 import { askRating } from "./talking/rating.js";
+import { settle } from "./talking/settle.js";
 import { addSound } from "./talking/sound.js";
 import talkingCss from "./talking/talking.css";
 import { countInTitle } from "./talking/title.js";
@@ -64,12 +69,15 @@ export const texts = {
   "event.idle": "The chat was closed: nobody wrote for a while",
   "event.disconnected": "The connection was lost for a while",
 
+  nobody: "Nobody is here right now. Please try again later.",
+  "nobody.status": "Nobody is here right now",
   replaced: "This chat is open in many other tabs.",
   "replaced.button": "Continue here",
 };
 
-/** What makes talking pleasant; `core` is that of the README. */
-export function create(core) {
+/** What makes talking pleasant; `shared` is the core of the README. */
+export function create(shared) {
+  const core = { ...shared, announce: makeAnnouncer(shared), pictures: new Map() };
   core.transcript.improve({
     write: (text) => pieces(text).map((piece) => written(core, piece)),
     arrange: (items) => {
@@ -78,16 +86,19 @@ export function create(core) {
       return arrangeByDay(markRestored(items, core.chat, core.texts), core.texts, now);
     },
     draw: (node, item) => {
-      const { kind, name, follows } = item;
+      const { kind, name, follows, isFollowed } = item;
       markRow(node, item);
       node.classList.toggle("follows", Boolean(follows));
+      node.classList.toggle("followed", Boolean(isFollowed));
       if (kind === "agent" && !follows) node.prepend(avatarOf(core, name));
       drawFile(core, node, item);
       if (item.state === "failed") drawFailure(core, node, item);
     },
   });
+  learnPictures(core);
   tellTyping(core);
   showTyping(core);
+  growWithText(core);
   countCharacters(core);
   fitViewport(core);
   keepFocus(core);
@@ -101,6 +112,9 @@ export function create(core) {
   addSound(core);
   warnOfExpiry(core);
   askRating(core);
+  askForMessage(core);
+  settle(core);
+  standIn(core);
 }
 
 function written({ element }, { text, href }) {

@@ -1,22 +1,35 @@
 const GROUPED_WITHIN_MS = 5 * 60_000;
+// Of these each is looked at by itself.
+const UNSETTLED = ["sending", "failed"];
 
-/** The transcript's items with a line before each day; who goes on writing is not named again. */
+/**
+ * The transcript's items with a line before each day. What one side writes within a few minutes is a group: its
+ * author stands above it, its time below. `isFollowed` is what the next one says as well.
+ */
 export function arrangeByDay(items, texts, now = new Date()) {
   const arranged = [];
   let day = null;
-  let before = null;
+  let first = null;
   for (const item of items) {
     if (item.at && startOfDay(item.at) !== day) {
       day = startOfDay(item.at);
       arranged.push({ key: `day ${day}`, kind: "day", text: dayName(item.at, now, texts) });
-      before = null;
+      first = null;
     }
-    const isSameSide = before?.kind === item.kind && before.name === item.name;
-    const follows = isSameSide && item.at - before.at < GROUPED_WITHIN_MS;
-    arranged.push({ ...item, follows, name: follows ? "" : item.name });
-    before = item.at ? item : null;
+    const isSameSide = first?.kind === item.kind && first.name === item.name;
+    const follows = isSameSide && item.at - first.at < GROUPED_WITHIN_MS;
+    const before = arranged[arranged.length - 1];
+    if (follows && before.state === item.state && !UNSETTLED.includes(item.state)) before.isFollowed = true;
+    const meta = [item.at && timeOfDay(item.at, texts.locale), item.meta].filter(Boolean).join(" · ");
+    arranged.push({ ...item, follows, meta, name: follows ? "" : item.name });
+    if (!follows) first = item.at ? item : null;
   }
   return arranged;
+}
+
+/** The time of day, in the reader's own manner. */
+function timeOfDay(date, locale) {
+  return date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
 /** "Today", "Yesterday" or the date; the year only where it is another one. */

@@ -2,13 +2,26 @@ const EXPIRING = "chat.session.expiring";
 const STILL_HERE = "chat.still_here";
 const WARNED_MS = 120_000;
 
-/** Counts down the last two minutes of a chat that nobody uses; one click keeps it. */
-export function warnOfExpiry({ chat, composer, textBox, element, texts, announce, Timers }) {
+/** Counts down the last two minutes of a chat that nobody uses; one click keeps it. Beside the bubble, too. */
+export function warnOfExpiry({ chat, panel, composer, textBox, element, texts, announce, Timers }) {
   const timers = new Timers();
-  const text = element("p", { dir: "auto" });
-  const button = element("button", { type: "button", class: "button", onclick: stay });
-  const bar = element("div", { class: "expiring", hidden: true }, text, button);
+  const corner = panel.parentNode.querySelector(".corner");
+  const bar = makeBar("expiring", () => textBox.focus());
+  const hint = makeBar("expiring hint", () => corner.querySelector(".launcher").focus());
   let at = null;
+
+  function makeBar(name, moveFocus) {
+    const text = element("p", { dir: "auto" });
+    const button = element("button", { type: "button", class: "button", onclick: stay });
+    const node = element("div", { class: name, hidden: true }, text, button);
+    function draw(isShown, time) {
+      if (!isShown && node.contains(node.getRootNode().activeElement)) moveFocus();
+      node.hidden = !isShown;
+      text.textContent = isShown ? texts.get("expiring", { time }) : "";
+      button.textContent = texts.get("stillHere");
+    }
+    return { node, draw };
+  }
 
   function show() {
     timers.clear();
@@ -17,11 +30,9 @@ export function warnOfExpiry({ chat, composer, textBox, element, texts, announce
     const isShown = !isOver && left <= WARNED_MS;
     if (isOver) at = null;
     else timers.start("next", isShown ? left % 1000 || 1000 : left - WARNED_MS, show);
-    if (isShown && bar.hidden) announce(texts.get("expiringSoon"));
-    if (!isShown && bar.contains(bar.getRootNode().activeElement)) textBox.focus();
-    bar.hidden = !isShown;
-    text.textContent = texts.get("expiring", { time: countdown(left) });
-    button.textContent = texts.get("stillHere");
+    if (isShown && bar.node.hidden) announce(texts.get("expiringSoon"));
+    bar.draw(isShown, countdown(left));
+    hint.draw(isShown && !chat.isOpen, countdown(left));
   }
 
   function stay() {
@@ -34,7 +45,8 @@ export function warnOfExpiry({ chat, composer, textBox, element, texts, announce
     show();
   }
 
-  composer.before(bar);
+  composer.before(bar.node);
+  corner.prepend(hint.node);
   chat.addEventListener("frame", ({ detail: { type, payload } }) => {
     if (type !== EXPIRING) return;
     at = Date.parse(payload.at);

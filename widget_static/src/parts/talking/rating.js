@@ -1,6 +1,6 @@
 /** Asks how it was once a chat is over in which an agent has written. */
 export function askRating(core) {
-  const { chat, notice, loadPart } = core;
+  const { chat, notice, loadPart, stay } = core;
   let asked = null;
   let form = null;
 
@@ -10,6 +10,9 @@ export function askRating(core) {
     asked = closed;
     form?.remove();
     if (!closed || !chat.store.messages.some(({ sender_type }) => sender_type === "agent")) return;
+    // Whoever has ended the chat sees its window close in a moment: not before the question is answered, or the
+    // window closed by hand. In a task of its own, since the end is still being told.
+    setTimeout(stay);
     try {
       const part = await loadPart("rating");
       if (asked !== closed) return;

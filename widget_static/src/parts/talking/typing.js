@@ -1,14 +1,35 @@
 import { avatarOf } from "./avatar.js";
+import { whenConfigured } from "./settings.js";
 
 const TOLD_EVERY_MS = 3000;
+const PREVIEWED_EVERY_MS = 1000;
 const STOPS_AFTER_MS = 5000;
 const SHOWN_MS = 6000;
 
-/** Tells the agent that the visitor is writing: now and then while it lasts, and once when it is over. */
-export function tellTyping({ chat, textBox, Timers, FRAME }) {
+/**
+ * Tells the agent that the visitor is writing: now and then while it lasts, and once when it is over. Where the
+ * tenant wants a preview, with the text as far as it is written.
+ */
+export function tellTyping(core) {
+  const { chat, textBox, Timers, FRAME, MAX_TEXT, cleanText } = core;
   const timers = new Timers();
   let isTold = false;
-  const tell = (is_typing) => chat.talk?.send(FRAME.typing, { is_typing });
+  let isPreviewed = false;
+  let told = "";
+
+  function tell(is_typing) {
+    isTold = is_typing;
+    told = textBox.value;
+    const text = isPreviewed && is_typing ? [...cleanText(told)].slice(0, MAX_TEXT).join("") : undefined;
+    chat.talk?.send(FRAME.typing, { is_typing, text });
+  }
+
+  // What was written since it was told last is told when its time has come.
+  function tellNow() {
+    tell(true);
+    const isNew = () => isPreviewed && isTold && textBox.value !== told;
+    timers.start("told", isPreviewed ? PREVIEWED_EVERY_MS : TOLD_EVERY_MS, () => isNew() && tellNow());
+  }
 
   function reset() {
     timers.clear();
@@ -25,13 +46,11 @@ export function tellTyping({ chat, textBox, Timers, FRAME }) {
     // Written in another tab, which tells it, or on the page before.
     if (textBox.value === chat.draft) return;
     timers.start("stop", STOPS_AFTER_MS, stop);
-    if (timers.isRunning("told")) return;
-    timers.start("told", TOLD_EVERY_MS, () => {});
-    isTold = true;
-    tell(true);
+    if (!timers.isRunning("told")) tellNow();
   });
   // The arrival of the text says that the writing is over.
   chat.addEventListener("send", reset);
+  whenConfigured(core, ({ typing_preview }) => (isPreviewed = typing_preview === true));
 }
 
 /** Shows that the agent is writing: until the message comes, the connection goes, or nothing more is heard. */

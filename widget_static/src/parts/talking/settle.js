@@ -1,0 +1,34 @@
+const TRIES_AGAIN_MS = [1000, 3000, 10_000, 30_000];
+
+/** After the end: what had arrived before it, and whose acknowledgement did not come any more, is no failure. */
+export function settle({ api, chat, Timers, signal }) {
+  const timers = new Timers();
+  let asked = null;
+
+  function look() {
+    const { phase, shown, store } = chat;
+    if (phase !== "over" || !shown || shown === asked || store.outbox.length === 0) return;
+    asked = shown;
+    ask(shown, TRIES_AGAIN_MS);
+  }
+
+  async function ask(shown, [wait, ...later]) {
+    const headers = { "X-Session-Key": shown.session_key };
+    try {
+      for (let hasMore = true; hasMore; ) {
+        const path = `session/${shown.session_id}?after=${chat.store.lastSeq}`;
+        const { messages, has_more } = await api.call(path, { headers });
+        if (chat.shown !== shown) return;
+        for (const message of messages) chat.store.add(message);
+        hasMore = has_more && messages.length > 0;
+      }
+      chat.dispatchEvent(new CustomEvent("change"));
+    } catch (error) {
+      const isWorthIt = error.isTemporary && wait && chat.shown === shown;
+      if (isWorthIt) timers.start("again", wait, () => ask(shown, later));
+    }
+  }
+
+  chat.addEventListener("change", look);
+  signal.addEventListener("abort", () => timers.clear());
+}
