@@ -1,15 +1,17 @@
 """axe-core finds nothing: the widget in its main states, and every page of the console."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 from playwright.sync_api import Page, expect
 
-from sessions_app import services
+from sessions_app import presence, services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, expect_sent, message, open_chat, write
-from tests.factories import PASSWORD, actor, age, make_session, say
+from tests.factories import PASSWORD, actor, age, make_agent, make_session, say
 
 AXE = Path(__file__).resolve().parent.parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 AUDIT = """
@@ -118,6 +120,77 @@ def test_a_chat_in_trouble(page: Page, shop, tenant, theme):
     page.context.set_offline(False)
     expect(page.locator(".notice")).to_be_visible()
     expect(message(page, "never arrives")).to_contain_text("Not sent")
+    assert found_in_widget(page) == []
+
+
+@pytest.mark.parametrize("options", ["{}", "{theme: 'dark'}", "{locale: 'ar'}"])
+def test_the_forms_before_and_instead_of_a_chat(page: Page, shop, tenant, options):
+    """With what they complain of, too."""
+    tenant.prechat_form, tenant.offline_form = "required", True
+    tenant.save()
+    shop.start(page, tenant, options)
+    page.locator(".launcher").click()
+    expect(page.locator(".leave")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".leave .main").click()
+    expect(page.locator(".leave .problem")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".leave [type=email]").fill("vera@shop.example")
+    page.locator(".leave textarea").fill("Is the fern safe for cats?")
+    page.locator(".leave .main").click()
+    expect(page.locator(".leave .thanks")).to_be_visible()
+    assert found_in_widget(page) == []
+
+    page.locator(".launcher").click()
+    apart(make_agent, "alice", tenants=[tenant])
+    page.locator(".launcher").click()
+    expect(page.locator(".prechat")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".prechat .main").click()
+    expect(page.locator(".prechat .problem")).to_be_visible()
+    assert found_in_widget(page) == []
+
+
+@pytest.mark.parametrize("options", ["{}", "{theme: 'dark'}", "{locale: 'ar'}"])
+def test_files_the_countdown_and_the_rating(page: Page, shop, tenant, alice, options):
+    shop.start(page, tenant, options)
+    page.locator(".launcher").click()
+    expect(page.locator(".dot.ready")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"fern"},
+            {"name": "notes.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+        ]
+    )
+    expect(page.locator("a.file")).to_be_visible()
+    expect(page.get_by_text("notes.exe")).to_be_visible()
+    assert found_in_widget(page) == []
+
+    session = ChatSession.objects.get()
+    ChatSession.objects.update(last_activity_at=Now() - timedelta(minutes=28, seconds=40))
+    apart(lambda: presence.stamp({session.session_id: (True, False)}))
+    expect(page.locator(".expiring").locator("visible=true")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".launcher").click()
+    expect(page.locator(".hint")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".launcher").click()
+
+    apart(services.accept_session, session.session_id, actor(alice))
+    apart(say, session, "It is safe.", agent=alice)
+    apart(services.end_session, session.session_id, actor(alice))
+    expect(page.locator(".rating")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.locator(".rating [type=radio]").nth(3).check(force=True)
+    expect(page.locator(".rating .main")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.route("**/public/rating", lambda route: route.abort())
+    page.locator(".rating .main").click()
+    expect(page.locator(".rating .problem")).to_be_visible()
+    assert found_in_widget(page) == []
+    page.unroute("**/public/rating")
+    page.locator(".rating .main").click()
+    expect(page.locator(".rating .thanks")).to_be_visible()
     assert found_in_widget(page) == []
 
 

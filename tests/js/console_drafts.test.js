@@ -50,3 +50,43 @@ test("without storage, with a full one, or with nonsense in it, they are kept in
     assert.deepEqual(drafts.outboxes, {});
   }
 });
+
+test("a note has a draft of its own: it never slips into what the visitor gets", () => {
+  const storage = new FakeStorage();
+  const drafts = new Drafts(() => storage, 7);
+  drafts.set("a", "Dear Vera");
+  drafts.set("a", "She is angry", "note");
+  drafts.noteOutboxes = { a: [{ client_message_id: "1", body: "on its way" }] };
+  const reloaded = new Drafts(() => storage, 7);
+  assert.equal(reloaded.get("a"), "Dear Vera");
+  assert.equal(reloaded.get("a", "note"), "She is angry");
+  assert.equal(reloaded.noteOutboxes.a[0].body, "on its way");
+  reloaded.set("a", "", "note");
+  assert.deepEqual([reloaded.get("a", "note"), reloaded.get("a")], ["", "Dear Vera"]);
+});
+
+test("a draft remembers how far the chat had come when it was begun", () => {
+  const storage = new FakeStorage();
+  const drafts = new Drafts(() => storage, 7);
+  assert.equal(drafts.begunAt("a"), Infinity);
+  drafts.set("a", "D", "reply", 4);
+  drafts.set("a", "Dear", "reply", 6);
+  drafts.set("a", "for colleagues", "note", 9);
+  assert.equal(new Drafts(() => storage, 7).begunAt("a"), 4);
+  drafts.compared("a", 6);
+  assert.equal(drafts.begunAt("a"), 6);
+  drafts.set("a", "", "reply", 7);
+  assert.equal(drafts.begunAt("a"), Infinity);
+  drafts.compared("a", 8);
+  assert.equal(drafts.begunAt("a"), Infinity, "nothing is drafted");
+});
+
+test("what is kept is a copy: an entry that changes afterwards is written again", () => {
+  const storage = new FakeStorage();
+  const drafts = new Drafts(() => storage, 7);
+  const entry = { client_message_id: "1", body: "x", state: "sending" };
+  drafts.outboxes = { a: [entry] };
+  entry.state = "failed";
+  drafts.outboxes = { a: [entry] };
+  assert.equal(new Drafts(() => storage, 7).outboxes.a[0].state, "failed");
+});

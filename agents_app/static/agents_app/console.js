@@ -3,25 +3,26 @@
 import { Connection } from "../widget/connection.js";
 import * as protocol from "../widget/protocol.js";
 import { MessageStore } from "../widget/store.js";
+import { formatAddress, parseAddress } from "./address.js";
 import { Api } from "./api.js";
-import { Composer } from "./composer.js";
-import { ConversationView } from "./conversation.js";
-import { setText } from "./dom.js";
+import { ChatPane } from "./chat.js";
+import { Desk } from "./desk.js";
 import { Drafts } from "./drafts.js";
-import { overText } from "./format.js";
+import { FoundView } from "./history.js";
 import { ListsView } from "./lists.js";
+import { OfflineView } from "./offline.js";
+import { Rail } from "./rail.js";
 import { ConsoleState } from "./state.js";
-import { TranscriptView } from "./transcript.js";
-import { VisitorPanel } from "./visitor_panel.js";
+import { TeamView } from "./team.js";
 
 const RENDER_AFTER_MS = 16;
+const BEAT_MS = 10_000;
 
 const config = JSON.parse(document.getElementById("console-config").textContent);
 const root = document.getElementById("console");
 const api = new Api(config.csrf_cookie);
 const state = new ConsoleState({ MessageStore });
 const drafts = new Drafts(() => sessionStorage, config.agent_id);
-state.restoreOutboxes(drafts.outboxes);
 
 // The socket
 
@@ -31,13 +32,23 @@ const connection = new Connection({
   url: socketUrl.href,
   hello: () => ({}),
   ready: "agent.ready",
-  ping: () => ({ visible: document.visibilityState === "visible", active: document.hasFocus() }),
+  ping: () => desk.ping(),
   heartbeatInterval: state.policy.heartbeat_interval_ms,
 });
 
 connection.addEventListener("frame", ({ detail: { type, payload } }) => {
   send(state.apply(type, payload));
-  if (type === "agent.ready") connection.heartbeatInterval = state.policy.heartbeat_interval_ms;
+  desk.hear(type, payload);
+  rail.counts = payload.counts;
+  // What was fetched before this socket heard of changes may lack some.
+  if (type === "agent.ready") page?.refresh();
+  else page?.apply(type, payload);
+  // How many are left altogether comes with a beat.
+  if (type === "offline.changed") connection.send("ping", { visible: isVisible(), active: false });
+  if (type === "agent.ready") {
+    connection.heartbeatInterval = state.policy.heartbeat_interval_ms;
+    pane.connected();
+  }
   scheduleRender();
 });
 connection.addEventListener("state", ({ detail }) => {
@@ -61,63 +72,25 @@ async function leaveIfLoggedOut() {
 }
 
 function goToLogin() {
-  location.assign(`${config.login}?next=${encodeURIComponent(location.pathname)}`);
+  location.assign(`${config.login}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 // The views
 
-const composer = new Composer({
-  drafts,
-  protocol,
-  onSend(body) {
-    send(state.queueMessage(state.openId, body));
-    render();
-  },
-  onTyping(isTyping) {
-    connection.send("chat.typing", { session_id: state.openId, is_typing: isTyping });
-  },
-});
-const transcript = new TranscriptView(state, {
-  onRetry(clientMessageId) {
-    send(state.retry(state.openId, clientMessageId));
-    render();
-  },
-});
+const rail = new Rail();
 const lists = new ListsView(state, config.base);
-const panel = new VisitorPanel(state);
-const conversation = new ConversationView(state, {
-  composer,
-  transcript,
-  onAccept: (id) => decide(id, () => api.assign(id)),
-  onEnd: (id) => decide(id, () => api.end(id)),
-});
-
-/** Asks the server for a decision, shows what came of it, and corrects the lists either way. */
-async function decide(id, call) {
-  conversation.isBusy = true;
-  conversation.notify(null, "");
-  try {
-    send(state.replaceSummary(await call()));
-  } catch (error) {
-    await explainRefusal(id, error);
-  } finally {
-    conversation.isBusy = false;
-    render();
-    if (state.openId === id) conversation.focus();
-  }
-}
-
-async function explainRefusal(id, error) {
-  const session = await api.session(id).catch(() => null);
-  if (session) send(state.replaceSummary(session));
-  conversation.notify(id, refusalText(error, session));
-}
-
-function refusalText(error, session) {
-  if (error.code === "taken") return `${error.details.agent_name} was faster and has this chat now.`;
-  if (error.code === "session_over" && session) return overText(session) || error.message;
-  return error.message;
-}
+const shared = { api, base: config.base, onCounts: (counts) => (rail.counts = counts) };
+const found = new FoundView(state, { ...shared, onGo: go });
+/** What takes the place of the inbox's lists, or of the whole page, in the other views. */
+const pages = {
+  all: found,
+  history: found,
+  messages: new OfflineView(state, shared),
+  team: new TeamView(state, shared),
+};
+const pane = new ChatPane(state, { api, drafts, protocol, config, send, render, scheduleRender });
+const { conversation } = pane;
+const desk = new Desk(state, { api, connection, config, composer: pane.composer, goTo });
 
 let isRenderScheduled = false;
 
@@ -132,47 +105,71 @@ function scheduleRender() {
 }
 
 function render() {
-  conversation.render();
-  if (document.visibilityState === "visible" && connection.state === "ready") send(state.read());
-  drafts.outboxes = state.outboxes;
+  pane.render();
+  if (isVisible() && connection.state === "ready") send(state.read());
   renderClock();
 }
 
 /** What the passing of time changes; once a second. */
 function renderClock() {
-  lists.render();
-  panel.render();
-  conversation.tick();
-  const waiting = state.queue.length;
-  document.title = `${waiting ? `(${waiting}) ` : ""}Chat Center`;
-  const isLive = connection.state === "ready";
-  setText(
-    document.getElementById("connection"),
-    isLive ? "" : state.loaded ? "Reconnecting…" : "Connecting…",
-  );
+  if (page) page.render();
+  else lists.render(rail.queueLength(state.queue.length));
+  rail.render(state.loaded ? state.queue.length : 0);
+  pane.tick();
+  desk.tick();
 }
 
 // The address
 
+/** Where one is, `{view, chat, filters}`, and the view's page, if it is not the inbox. */
+let address = null;
+let page = null;
+
 function openFromAddress() {
-  const [, id] = location.pathname.slice(config.base.length).match(/^chats\/([^/]+)\/?$/) ?? [];
-  state.close();
-  root.dataset.pane = id ? "chat" : "lists";
-  if (id) send(state.open(decodeURIComponent(id)));
-  showDetails(false);
+  address = parseAddress(config.base, location);
+  const isSame = address.chat !== null && address.chat === state.openId && !state.openChat?.problem;
+  if (!isSame) {
+    state.close();
+    if (address.chat) send(state.open(address.chat));
+    showDetails(false);
+  }
+  root.dataset.view = address.view;
+  root.dataset.pane = address.chat ? "chat" : "lists";
+  rail.show(address.view);
+  for (const back of document.querySelectorAll("a.back")) {
+    back.href = formatAddress(config.base, { ...address, chat: null });
+  }
+  if (page !== pages[address.view]) page?.hide();
+  page = pages[address.view];
+  page?.show(address);
+  conversation.invitation = page?.invitation ?? "";
   render();
+}
+
+/** Goes to another place of the console. */
+function go(place, { replace = false } = {}) {
+  const path = formatAddress(config.base, place);
+  const isElsewhere = path !== location.pathname + location.search;
+  if (isElsewhere) history[replace ? "replaceState" : "pushState"](null, "", path);
+  openFromAddress();
+}
+
+/** As a link does: whoever opens a chat wants to read or write there. */
+function goTo(place) {
+  go(place);
+  if (state.openId) conversation.focus();
 }
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-link]");
   const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-  if (!link || !isPlain) return;
+  const place = link && isPlain && parseAddress(config.base, new URL(link.href));
+  if (!place) return;
   event.preventDefault();
   const left = state.openId;
-  if (link.href !== location.href) history.pushState(null, "", link.href);
-  openFromAddress();
-  if (state.openId) conversation.focus();
-  else if (left) lists.focus(left);
+  go(place);
+  if (link.matches(".back")) lists.focus(left);
+  else if (state.openId && !link.closest(".rail, .search, .pager")) conversation.focus();
 });
 addEventListener("popstate", openFromAddress);
 
@@ -193,7 +190,12 @@ function showDetails(isShown) {
   root.classList.toggle("shows-details", isShown);
 }
 
+function isVisible() {
+  return document.visibilityState === "visible";
+}
+
 document.addEventListener("visibilitychange", scheduleRender);
 setInterval(renderClock, 1000);
+setInterval(() => isVisible() && page?.beat(), BEAT_MS);
 openFromAddress();
 connection.open();

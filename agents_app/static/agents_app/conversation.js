@@ -1,21 +1,33 @@
 /** The middle pane: the open chat's heading, what can be done with it, and why not. */
 
 import { setOptional, setText } from "./dom.js";
-import { isOver, overText, presenceText, visitorName } from "./format.js";
+import { describeSpan, isOver, overText, presenceText, since, visitorName } from "./format.js";
 
 export class ConversationView {
+  /** What to do where no chat is open; without it, the queue says so. */
+  invitation = "";
+
   #state;
   #composer;
   #transcript;
+  #colleagues;
+  #drafts;
   #isBusy = false;
   #noticeOf = null;
 
-  constructor(state, { composer, transcript, onAccept, onEnd }) {
+  /** `onAccept(id)`, `onTakeOver(id)`, `onTransfer(session)` and `onEnd(id)` are what the agent decides. */
+  constructor(state, { composer, transcript, colleagues, drafts, onAccept, onTakeOver, onTransfer, onEnd }) {
     this.#state = state;
     this.#composer = composer;
     this.#transcript = transcript;
+    this.#colleagues = colleagues;
+    this.#drafts = drafts;
     this.#byId("accept").addEventListener("click", () => onAccept(state.openId));
+    this.#byId("take-over").addEventListener("click", () => onTakeOver(state.openId));
+    this.#byId("transfer").addEventListener("click", () => onTransfer(state.openSession));
+    this.#byId("write-note").addEventListener("click", () => this.#toggleNote());
     this.#byId("notice-close").addEventListener("click", () => this.#closeNotice());
+    this.#byId("kept-copy").addEventListener("click", () => this.#copyKept());
     const dialog = this.#byId("end-dialog");
     let ending = null;
     this.#byId("end").addEventListener("click", () => {
@@ -42,8 +54,8 @@ export class ConversationView {
   }
 
   focus() {
-    if (this.#byId("composer").hidden) this.#byId("chat-title").focus();
-    else this.#composer.focus();
+    if (this.#composer.isShown && this.#state.openSession) this.#composer.focus();
+    else this.#byId("chat-title").focus();
   }
 
   render() {
@@ -54,32 +66,42 @@ export class ConversationView {
       this.#renderPlaceholder();
       return;
     }
-    this.#renderHeading(session);
     this.#byId("notice").hidden = this.#noticeOf !== openId;
+    this.#composer.render(openId, this.#state.isMine(session));
+    this.#renderHeading(session);
     this.#transcript.render();
     this.#renderDecision(session);
-    this.#composer.render(openId, this.#state.isMine(session));
   }
 
   /** What the clock alone changes. */
   tick() {
     const { openSession } = this.#state;
     if (!openSession) return;
+    if (this.#isColleagues(openSession)) this.#colleagues.keepFresh();
     this.#renderHeading(openSession);
+    this.#renderDecision(openSession);
     this.#transcript.tick();
   }
 
   #renderHeading(session) {
     setText(this.#byId("chat-title"), visitorName(session));
     setText(this.#byId("chat-subtitle"), presenceText(session, this.#state.now));
-    this.#byId("end").hidden = !this.#state.isMine(session);
-    this.#byId("end").disabled = this.#isBusy;
+    const isMine = this.#state.isMine(session);
+    const mayDecide = isMine || this.#mayTakeOver(session);
+    const isQueued = session.status === "queued";
+    this.#byId("transfer").hidden = isQueued ? !this.#state.agent?.is_supervisor : !mayDecide;
+    setText(this.#byId("transfer"), isQueued ? "Assign…" : "Transfer…");
+    this.#byId("end").hidden = !mayDecide && !isQueued;
+    for (const id of ["transfer", "end"]) this.#byId(id).disabled = this.#isBusy;
   }
 
   #renderPlaceholder() {
     const [title, text] = this.#placeholder();
     setText(this.#byId("placeholder-title"), title);
     setOptional(this.#byId("placeholder-text"), text);
+    const kept = this.#keptText();
+    this.#byId("kept").hidden = !kept;
+    if (this.#byId("kept-text").value !== kept) this.#byId("kept-text").value = kept;
   }
 
   #placeholder() {
@@ -90,16 +112,74 @@ export class ConversationView {
         : ["This chat cannot be shown", openChat.problem.message];
     }
     if (openChat || !loaded) return ["Loading…", ""];
+    if (this.invitation) return ["Choose a chat", this.invitation];
     if (queue.length) return ["Choose a chat", "Whoever has waited longest stands at the top of the queue."];
     return ["All quiet", "Nobody is waiting. New visitors appear on the left by themselves."];
   }
 
+  /** What was written in a chat that is not shown any more: a right that is taken away takes no text along. */
+  #keptText() {
+    const { openChat, openId } = this.#state;
+    if (!openChat?.problem) return "";
+    const unsent = [...openChat.store.outbox, ...openChat.noteOutbox].map(({ body }) => body);
+    return [...unsent, this.#drafts.get(openId), this.#drafts.get(openId, "note")]
+      .filter(Boolean)
+      .join("\n\n");
+  }
+
+  async #copyKept() {
+    const field = this.#byId("kept-text");
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+      setText(this.#byId("kept-copy"), "Copied");
+    } catch {
+      setText(this.#byId("kept-copy"), "Press Ctrl+C");
+    }
+  }
+
   #renderDecision(session) {
-    const isQueued = session.status === "queued";
-    this.#byId("decision").hidden = this.#state.isMine(session);
-    this.#byId("accept").hidden = !isQueued;
-    this.#byId("accept").disabled = this.#isBusy;
-    setText(this.#byId("decision-text"), decisionText(session));
+    const isMine = this.#state.isMine(session);
+    this.#byId("decision").hidden = isMine;
+    setText(this.#byId("decision-text"), isMine ? "" : this.#decisionText(session));
+    this.#byId("accept").hidden = session.status !== "queued";
+    this.#byId("take-over").hidden = !this.#mayTakeOver(session);
+    for (const id of ["accept", "take-over"]) this.#byId(id).disabled = this.#isBusy;
+    const { isShown, isEmptyNote } = this.#composer;
+    this.#byId("write-note").hidden = isShown && !isEmptyNote;
+    this.#byId("write-note").setAttribute("aria-expanded", String(isShown));
+    setText(this.#byId("write-note"), isShown ? "No note" : "Add a note");
+  }
+
+  #decisionText(session) {
+    if (isOver(session)) return overText(session);
+    if (session.status === "queued") {
+      return session.waiting_since ? "Waiting for an agent." : "The visitor has not written yet.";
+    }
+    const name = session.agent_name || "Another agent";
+    const holder = this.#colleagues.holder(session);
+    if (!this.#colleagues.isAbsent(holder)) return `${name} has this chat.`;
+    const gone = since(holder.last_seen_at, this.#state.now);
+    const seen =
+      gone === null ? "has never opened the console" : `closed the console ${describeSpan(gone)} ago`;
+    return `${name} has this chat, but ${seen}.`;
+  }
+
+  #isColleagues(session) {
+    return session.status === "active" && !this.#state.isMine(session);
+  }
+
+  /** What a colleague has left, anybody may take; a supervisor may always. */
+  #mayTakeOver(session) {
+    if (!this.#isColleagues(session)) return false;
+    return (
+      Boolean(this.#state.agent?.is_supervisor) || this.#colleagues.isAbsent(this.#colleagues.holder(session))
+    );
+  }
+
+  #toggleNote() {
+    if (this.#composer.isEmptyNote) this.#composer.closeNote();
+    else this.#composer.switchTo("note");
   }
 
   #closeNotice() {
@@ -111,10 +191,4 @@ export class ConversationView {
   #byId(id) {
     return document.getElementById(id);
   }
-}
-
-function decisionText(session) {
-  if (isOver(session)) return overText(session);
-  if (session.status === "active") return `${session.agent_name || "Another agent"} has this chat.`;
-  return session.waiting_since ? "Waiting for an agent." : "The visitor has not written yet.";
 }

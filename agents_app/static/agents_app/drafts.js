@@ -1,5 +1,5 @@
 /**
- * What an agent has written and nobody has acknowledged, over a reload: draft and outbox of each chat.
+ * What an agent has written and nobody has acknowledged, over a reload: drafts and outboxes of each chat.
  * Kept in this tab only and for each agent apart: nobody sends what a colleague wrote on the same machine.
  */
 export class Drafts {
@@ -17,15 +17,36 @@ export class Drafts {
     } catch {
       // No storage, or nonsense in it: what is written from now on is kept as well as can be.
     }
+    // Those that older pages did not keep.
+    for (const name of ["notes", "begun", "noteOutboxes"]) this.#kept[name] ??= {};
   }
 
-  get(id) {
-    return this.#kept.drafts[id] ?? "";
+  /** `kind` is "reply" or "note": what is meant for colleagues must never slip into what the visitor gets. */
+  get(id, kind = "reply") {
+    return this.#texts(kind)[id] ?? "";
   }
 
-  set(id, text) {
-    if (text) this.#kept.drafts[id] = text;
-    else delete this.#kept.drafts[id];
+  /** `seq`: how far the transcript goes at this moment. */
+  set(id, text, kind = "reply", seq = 0) {
+    const texts = this.#texts(kind);
+    if (kind === "reply" && !text !== !texts[id]) {
+      if (text) this.#kept.begun[id] = seq;
+      else delete this.#kept.begun[id];
+    }
+    if (text) texts[id] = text;
+    else delete texts[id];
+    this.#save();
+  }
+
+  /** How far the transcript went when the reply was begun, or last compared with what has come since. */
+  begunAt(id) {
+    return this.#kept.begun[id] ?? Infinity;
+  }
+
+  /** The agent has seen what has come since. */
+  compared(id, seq) {
+    if (!(id in this.#kept.begun)) return;
+    this.#kept.begun[id] = seq;
     this.#save();
   }
 
@@ -35,8 +56,27 @@ export class Drafts {
   }
 
   set outboxes(outboxes) {
-    if (JSON.stringify(outboxes) === JSON.stringify(this.#kept.outboxes)) return;
-    this.#kept.outboxes = outboxes;
+    this.#keep("outboxes", outboxes);
+  }
+
+  /** The same for notes. */
+  get noteOutboxes() {
+    return this.#kept.noteOutboxes;
+  }
+
+  set noteOutboxes(outboxes) {
+    this.#keep("noteOutboxes", outboxes);
+  }
+
+  #texts(kind) {
+    return kind === "note" ? this.#kept.notes : this.#kept.drafts;
+  }
+
+  #keep(name, outboxes) {
+    const kept = JSON.stringify(outboxes);
+    if (kept === JSON.stringify(this.#kept[name])) return;
+    // A copy: the entries go on changing where they come from.
+    this.#kept[name] = JSON.parse(kept);
     this.#save();
   }
 

@@ -104,6 +104,39 @@ export function stageText(session) {
   return (session.status === "abandoned" && STAGES[session.stage]) || "";
 }
 
+/** When, as short as a list has room for: a time of today, else a day. */
+export function shortDay(iso, now, locale) {
+  const day = formatDay(iso, now, locale);
+  if (day === "Today") return formatTime(iso, locale);
+  if (day === "Yesterday") return day;
+  const isThisYear = new Date(iso).getFullYear() === new Date(now).getFullYear();
+  const options = { day: "numeric", month: "short", ...(!isThisYear && { year: "numeric" }) };
+  return new Date(iso).toLocaleDateString(locale, options);
+}
+
+const SHORT_REASONS = {
+  visitor: () => "Ended by the visitor",
+  agent: (session) => `Ended by ${session.agent_name || "an agent"}`,
+  admin: () => "Ended by an admin",
+  idle: () => "Inactive",
+  disconnected: () => "Left",
+};
+
+const SHORT_STAGES = {
+  never_engaged: "never wrote",
+  missed: "never answered",
+  waiting_for_agent: "waiting for an answer",
+  answered: "answered",
+};
+
+/** Why a session is over, and how far an abandoned one had come, for a row; empty for one that is not. */
+export function shortWhy(session) {
+  if (!isOver(session)) return "";
+  const reason = SHORT_REASONS[session.reason]?.(session) ?? "Over";
+  const stage = session.status === "abandoned" && SHORT_STAGES[session.stage];
+  return stage ? `${reason}, ${stage}` : reason;
+}
+
 /** What the visitor thought of it; empty before that is known. */
 export function ratingText({ rating }) {
   if (!rating) return "";
@@ -140,4 +173,58 @@ export function formatSize(bytes) {
 export function shortUrl(address) {
   const url = new URL(address);
   return url.host + (url.pathname === "/" ? "" : url.pathname);
+}
+
+/** What to say about the connection; nothing while all is well. */
+export function connectionText({ isLive, isOnline, hasBeenLive }) {
+  if (!isOnline) return "You are offline. What you write is sent when you are back.";
+  if (isLive) return "";
+  return hasBeenLive ? "Reconnecting…" : "Connecting…";
+}
+
+/** A language by its name, such as "German (de-AT)"; the tag itself where that is none. */
+export function languageName(tag) {
+  try {
+    const name = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }).of(tag);
+    return name ? `${name} (${tag})` : tag;
+  } catch {
+    return tag;
+  }
+}
+
+/** What a clock shows where the visitor is, such as "14:05, Europe/Berlin"; empty for a zone that is none. */
+export function localTime(timezone, now, locale) {
+  if (!timezone) return "";
+  try {
+    const clock = { hour: "2-digit", minute: "2-digit", timeZone: timezone };
+    return `${new Date(now).toLocaleTimeString(locale, clock)}, ${timezone.replaceAll("_", " ")}`;
+  } catch {
+    return "";
+  }
+}
+
+/** A visitor's going or coming, as a line of the transcript. */
+export function trailText({ kind, at, gone_since }) {
+  if (kind === "left") return "Left";
+  return `Came back after ${describeSpan(Date.parse(at) - Date.parse(gone_since))}`;
+}
+
+/** How busy an agent is, such as "Online, 3 of 5 chats". */
+export function busyText({ state, load, capacity }) {
+  const chats = `${load}${capacity === null ? "" : ` of ${capacity}`} ${load === 1 && capacity === null ? "chat" : "chats"}`;
+  return `${state[0].toUpperCase()}${state.slice(1)}, ${chats}`;
+}
+
+const OUTCOMES = {
+  expired: "too long ago",
+  ended: "it had ended",
+  abandoned: "it had been abandoned",
+  not_found: "the server did not know it",
+  network: "the network failed",
+  storage: "the browser had lost it",
+};
+
+/** Why the visitor has a new chat and not the one before. */
+export function outcomeText(outcome) {
+  return outcome ? `Not taken up again: ${OUTCOMES[outcome] ?? outcome}` : "";
 }

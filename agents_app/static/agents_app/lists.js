@@ -1,7 +1,8 @@
-/** The left pane: who waits, and my chats. */
+/** The inbox: who waits, and my chats. */
 
-import { fromTemplate, part, reconcile, setText } from "./dom.js";
-import { formatSpan, initial, lastLine, since, visitorName } from "./format.js";
+import { formatAddress } from "./address.js";
+import { setOptional, setText } from "./dom.js";
+import { renderRows } from "./rows.js";
 
 export class ListsView {
   #state;
@@ -13,51 +14,34 @@ export class ListsView {
     this.#base = base;
   }
 
-  render() {
-    this.#renderList("queue", this.#state.queue);
-    this.#renderList("mine", this.#state.mine);
+  /** `queueLength` is how many wait altogether; the list may have the first of them only. */
+  render(queueLength) {
+    const { queue, mine, loaded } = this.#state;
+    this.#renderList("queue", queue, queueLength);
+    this.#renderList("mine", mine, mine.length);
+    const unanswered = mine.filter((session) => session.waiting_since).length;
+    const need = unanswered === 1 ? "1 needs an answer" : `${unanswered} need an answer`;
+    setOptional(document.getElementById("mine-needs"), loaded && unanswered ? need : "");
+    const more = queueLength - queue.length;
+    setOptional(
+      document.getElementById("queue-more"),
+      loaded && more > 0 ? `and ${more} more behind them` : "",
+    );
   }
 
   /** Puts the focus on the row of chat `id`, for whoever comes back from it. */
   focus(id) {
-    document.querySelector(`.rows [data-key="${CSS.escape(id)}"] a`)?.focus();
+    const links = document.querySelectorAll(`.rows [data-key="${CSS.escape(id)}"] a`);
+    [...links].find((link) => link.checkVisibility())?.focus();
   }
 
-  #renderList(name, sessions) {
+  #renderList(name, sessions, count) {
     const { loaded } = this.#state;
-    setText(document.getElementById(`${name}-count`), loaded ? String(sessions.length) : "");
+    setText(document.getElementById(`${name}-count`), loaded ? String(count) : "");
     document.getElementById(`${name}-empty`).hidden = !loaded || sessions.length > 0;
-    reconcile(document.getElementById(name), sessions, {
-      key: (session) => session.session_id,
-      create: () => fromTemplate("row-template"),
-      update: (node, session) => this.#updateRow(node, session),
+    renderRows(document.getElementById(name), sessions, {
+      state: this.#state,
+      href: ({ session_id: chat }) => formatAddress(this.#base, { view: "inbox", chat }),
     });
-  }
-
-  #updateRow(node, session) {
-    const id = session.session_id;
-    const link = node.firstElementChild;
-    const path = `${this.#base}chats/${encodeURIComponent(id)}/`;
-    if (link.getAttribute("href") !== path) link.setAttribute("href", path);
-    if (id === this.#state.openId) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-
-    setText(part(node, "initial"), initial(session));
-    setText(part(node, "name"), visitorName(session));
-    part(node, "dot").dataset.presence = session.presence;
-    setText(part(node, "presence"), session.presence);
-
-    const waited = since(session.waiting_since, this.#state.now);
-    setText(part(node, "wait"), waited === null ? "" : formatSpan(waited));
-
-    const isTyping = this.#state.isTyping(id);
-    const line = part(node, "line");
-    line.classList.toggle("is-typing", isTyping);
-    setText(line, isTyping ? "is typing…" : lastLine(session));
-
-    const unread = this.#state.isMine(session) ? this.#state.unread(session) : 0;
-    part(node, "unread").hidden = unread === 0;
-    setText(part(node, "count"), String(unread));
-    link.classList.toggle("is-unread", unread > 0);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What this console knows: a summary of each session that is queued or mine, and the opened transcripts.
+ * What this console knows: a summary of each session that is queued or mine, and the opened chats.
  *
  * Pure: frames and the agent's intentions go in, and the methods answer with the frames to send next, as an
  * array of `{type, payload}`. There is one recovery: where view and server may differ, a fresh snapshot.
@@ -10,14 +10,14 @@ const TYPING_LASTS_MS = 8_000;
 const RESEND_AFTER_MS = 10_000;
 
 export class ConsoleState {
+  /** What `agents/me` answers; null before the first snapshot. */
   agent = null;
+  /** `{queue, mine, open, offline}` as the database had them at the last beat; null before that. */
+  counts = null;
   policy = { heartbeat_interval_ms: 30_000 };
   /** Summaries of what is queued or mine, by session id. */
   sessions = new Map();
-  /**
-   * Opened chats, by session id: `{store, session, loaded, problem, asked}`; `problem` is why it could not be
-   * opened, `asked` the seq after which history was last asked for.
-   */
+  /** Opened chats, by session id: see #chat(). */
   chats = new Map();
   /** The chat on the screen. */
   openId = null;
@@ -26,7 +26,7 @@ export class ConsoleState {
   #clock;
   #clockOffset = 0;
   #snapshotAsked = false;
-  #typingUntil = new Map();
+  #typing = new Map();
 
   /** `MessageStore` is the widget's; `clock` answers this machine's milliseconds. */
   constructor({ MessageStore, clock = Date.now }) {
@@ -80,19 +80,71 @@ export class ConsoleState {
   }
 
   isTyping(id) {
-    return (this.#typingUntil.get(id) ?? 0) > this.#clock();
+    return (this.#typing.get(id)?.until ?? 0) > this.#clock();
+  }
+
+  /** What the visitor is writing and has not sent, where the website shows that; else empty. */
+  typedText(id) {
+    return this.isTyping(id) ? this.#typing.get(id).text : "";
+  }
+
+  /** The newest answer after `seq` that a colleague has given, or null. */
+  answerMeanwhile(id, seq) {
+    const isColleagues = (message) =>
+      message.seq > seq && message.sender_type === "agent" && message.sender_name !== this.agent?.name;
+    return this.chats.get(id)?.store.messages.findLast(isColleagues) ?? null;
+  }
+
+  /** The open chat's notes, leavings and returns that stand in what is shown of it, each in its place. */
+  get asides() {
+    const chat = this.openChat;
+    const from = (chat.store.olderThan ?? 1) - 1;
+    const isShown = ({ after_seq }) => after_seq >= from;
+    const notes = chat.notes.map((note) => ({
+      kind: "note",
+      at: note.created_at,
+      after_seq: note.after_seq,
+      note,
+    }));
+    return [...notes, ...chat.trail].filter(isShown).sort(byPlace);
+  }
+
+  /** Whether the page before what is shown is on its way. */
+  get isLoadingOlder() {
+    const { store, askedBefore } = this.openChat;
+    return store.olderThan !== null && askedBefore === store.olderThan;
+  }
+
+  /** Whether what is told of the visitor has to be asked for (again). */
+  needsVisitor(id) {
+    const chat = this.chats.get(id);
+    return Boolean(chat?.loaded && !chat.problem && chat.isVisitorStale);
   }
 
   // What the agent does
 
   open(id) {
     this.openId = id;
-    this.#chat(id).problem = null;
+    Object.assign(this.#chat(id), { problem: null, isVisitorStale: true });
     return [this.#openFrame(id)];
   }
 
   close() {
     this.openId = null;
+  }
+
+  /** Asks for the page before what is shown of the open chat; once from each place. */
+  older() {
+    const chat = this.openChat;
+    const before = chat?.loaded ? chat.store.olderThan : null;
+    if (before === null || chat.askedBefore === before) return [];
+    chat.askedBefore = before;
+    return [
+      {
+        type: "chat.history",
+        payload: { session_id: this.openId, before_seq: before, limit: HISTORY_LIMIT },
+      },
+    ];
   }
 
   queueMessage(id, body, clientMessageId) {
@@ -103,6 +155,25 @@ export class ConsoleState {
   retry(id, clientMessageId) {
     const entry = this.#chat(id).store.retry(clientMessageId);
     return entry ? [sendFrame(id, entry)] : [];
+  }
+
+  /** Keeps a note until the server has it; sending it is the caller's, by HTTP. */
+  queueNote(id, body, clientMessageId) {
+    const entry = {
+      client_message_id: clientMessageId,
+      body,
+      state: "sending",
+      created_at: new Date(this.now).toISOString(),
+    };
+    this.#chat(id).noteOutbox.push(entry);
+    return entry;
+  }
+
+  /** `error` is {code, message}; without one it is sent again. */
+  markNote(id, clientMessageId, error) {
+    const entry = this.#chat(id).noteOutbox.find((one) => one.client_message_id === clientMessageId);
+    if (entry) Object.assign(entry, { state: error ? "failed" : "sending", error });
+    return entry ?? null;
   }
 
   /** Marks the open chat as read, if it is mine and has something new. */
@@ -120,6 +191,16 @@ export class ConsoleState {
     return Object.fromEntries(filled.map(([id, chat]) => [id, chat.store.outbox]));
   }
 
+  /** Notes that the server does not have yet, of all chats: `{session_id: [entry…]}`. */
+  get noteOutboxes() {
+    const filled = [...this.chats].filter(([, chat]) => chat.noteOutbox.length);
+    return Object.fromEntries(filled.map(([id, chat]) => [id, chat.noteOutbox]));
+  }
+
+  restoreNoteOutboxes(outboxes) {
+    for (const [id, outbox] of Object.entries(outboxes)) this.#chat(id).noteOutbox = [...outbox];
+  }
+
   /** Takes over what an earlier page load had not got acknowledged; it is sent with the first snapshot. */
   restoreOutboxes(outboxes) {
     for (const [id, outbox] of Object.entries(outboxes)) {
@@ -134,11 +215,18 @@ export class ConsoleState {
     return this.apply("session.changed", { session });
   }
 
+  /** What `sessions/{id}/visitor` has answered; null when it has not. */
+  setVisitor(id, visitor) {
+    const chat = this.#chat(id);
+    if (visitor) chat.visitor = visitor;
+    chat.isVisitorStale = false;
+  }
+
   /** Nothing that was asked on the lost socket will be answered. */
   disconnected() {
     this.#snapshotAsked = false;
-    this.#typingUntil.clear();
-    for (const chat of this.chats.values()) chat.asked = null;
+    this.#typing.clear();
+    for (const chat of this.chats.values()) Object.assign(chat, { asked: null, askedBefore: null });
   }
 
   /** Takes one frame; a type that it does not know is for somebody else, or newer than this page. */
@@ -159,6 +247,12 @@ export class ConsoleState {
       case "chat.message.new":
       case "chat.message.ack":
         return this.#onMessage(payload.message);
+      case "note.new":
+        return this.#onNote(payload.note);
+      case "trail.new":
+        return this.#onTrail(payload);
+      case "agent.changed":
+        return this.#onAgent(payload.agent);
       case "chat.session.expiring":
         return this.#onExpiring(payload);
       case "chat.typing":
@@ -173,9 +267,10 @@ export class ConsoleState {
   }
 
   /** The snapshot replaces everything but what is newer than it: a message may have overtaken it. */
-  #onReady({ agent, sessions, policy, server_time }) {
+  #onReady({ agent, sessions, policy, server_time, counts = null }) {
     this.agent = agent;
     this.policy = policy;
+    this.counts = counts;
     this.#setClock(server_time);
     this.#snapshotAsked = false;
     const before = this.sessions;
@@ -183,6 +278,7 @@ export class ConsoleState {
     for (const session of sessions) this.#keep(newest(before.get(session.session_id), session));
     // What became of the other chats is learned when they are opened; an event must not revive what they were.
     for (const [id, chat] of this.chats) {
+      chat.isVisitorStale = true;
       if (id !== this.openId && !this.sessions.has(id)) Object.assign(chat, { session: null, loaded: false });
     }
     const requests = this.openId ? [this.#openFrame(this.openId)] : [];
@@ -190,8 +286,10 @@ export class ConsoleState {
   }
 
   /** Compares the server's list with the view, and asks for a snapshot where they differ. */
-  #onPong({ sessions, server_time }) {
+  #onPong({ sessions, server_time, agent = {}, counts = this.counts }) {
     this.#setClock(server_time);
+    this.#onAgent(agent);
+    this.counts = counts;
     const listed = new Set(sessions.map((session) => session.session_id));
     const isStale =
       sessions.some((session) => !agrees(this.sessions.get(session.session_id), session)) ||
@@ -199,10 +297,15 @@ export class ConsoleState {
     if (isStale) return this.#askSnapshot();
     // Nobody rings for a visitor whose web process was killed: the stamps have aged, and only the pong says so.
     for (const session of sessions) this.#onPresence(session);
-    // A colleague's chat, or one that is over, is in no list: opening it again is what brings it up to date.
-    const requests = this.openId && !listed.has(this.openId) ? [this.#openFrame(this.openId)] : [];
+    // No list tells of notes, tags, or a chat that is over or a colleague's: opening it again brings it up to date.
+    const requests = this.openId ? [this.#openFrame(this.openId)] : [];
     const isLate = (entry) => this.#clock() - Date.parse(entry.created_at) > RESEND_AFTER_MS;
     return [...requests, ...this.#unacknowledged(isLate)];
+  }
+
+  #onAgent(agent) {
+    if (this.agent) this.agent = { ...this.agent, ...agent };
+    return [];
   }
 
   #onChanged(session) {
@@ -223,12 +326,42 @@ export class ConsoleState {
     return [];
   }
 
-  #onOpened({ session, messages, resume }) {
+  #onOpened({ session, messages, resume, notes = [], trail = [] }) {
     const chat = this.#chat(session.session_id);
-    if (resume === "resync") chat.store.clear();
-    Object.assign(chat, { loaded: true, problem: null, asked: null });
+    if (resume === "resync") this.#startWith(chat, messages);
+    Object.assign(chat, {
+      loaded: true,
+      problem: null,
+      asked: null,
+      askedBefore: null,
+      notes: [],
+      trail: [...trail],
+    });
+    for (const note of notes) this.#onNote(note);
     this.#keep(newest(this.summary(session.session_id), session));
     return this.#addHistory(session.session_id, messages);
+  }
+
+  /** The transcript begins with the first of `messages`, wherever that is: what lies before is there to be asked for. */
+  #startWith(chat, [first]) {
+    chat.store = this.#MessageStore.from({ messages: first ? [first] : [], outbox: chat.store.outbox });
+  }
+
+  #onNote(note) {
+    const chat = this.chats.get(note.session_id);
+    if (!chat) return [];
+    const isSame = (one) => one.client_message_id === note.client_message_id;
+    chat.noteOutbox = chat.noteOutbox.filter((entry) => !isSame(entry));
+    if (!chat.notes.some(isSame)) chat.notes.push(note);
+    return [];
+  }
+
+  #onTrail({ session_id, entry }) {
+    const chat = this.chats.get(session_id);
+    if (!chat) return [];
+    if (entry.kind !== "page") chat.trail = withEntry(chat.trail, entry);
+    if (chat.visitor) chat.visitor = { ...chat.visitor, trail: withEntry(chat.visitor.trail, entry) };
+    return [];
   }
 
   #onHistory({ session_id, messages }) {
@@ -238,7 +371,7 @@ export class ConsoleState {
   #onMessage(message) {
     const id = message.session_id;
     this.chats.get(id)?.store.add(message);
-    if (message.sender_type === "visitor") this.#typingUntil.delete(id);
+    if (message.sender_type === "visitor") this.#typing.delete(id);
     const session = this.summary(id);
     // A system line is about a transition, which has its own event: a chat that a colleague took just left.
     if (!session) return message.sender_type === "system" ? [] : this.#askSnapshot();
@@ -249,10 +382,10 @@ export class ConsoleState {
     return [...missed, ...this.#repair(id)];
   }
 
-  #onTyping({ session_id, sender_type, is_typing }) {
+  #onTyping({ session_id, sender_type, is_typing, text = "" }) {
     if (sender_type !== "visitor") return [];
-    if (is_typing) this.#typingUntil.set(session_id, this.#clock() + TYPING_LASTS_MS);
-    else this.#typingUntil.delete(session_id);
+    if (is_typing) this.#typing.set(session_id, { until: this.#clock() + TYPING_LASTS_MS, text });
+    else this.#typing.delete(session_id);
     return [];
   }
 
@@ -265,6 +398,7 @@ export class ConsoleState {
 
   #onError({ code, message, session_id, client_message_id }) {
     const chat = this.chats.get(session_id);
+    if (chat) chat.askedBefore = null;
     if (client_message_id) chat?.store.fail(client_message_id, { code, message });
     // What is on the screen stays there over a passing failure, but not when the right to see it is gone.
     else if (chat && (!chat.loaded || code === "session_not_found")) chat.problem = { code, message };
@@ -277,8 +411,22 @@ export class ConsoleState {
 
   #chat(id) {
     if (!this.chats.has(id)) {
-      const store = new this.#MessageStore();
-      this.chats.set(id, { store, session: null, loaded: false, problem: null, asked: null });
+      this.chats.set(id, {
+        store: new this.#MessageStore(),
+        session: null,
+        loaded: false,
+        // Why it could not be opened.
+        problem: null,
+        // From where history was asked for, forward and back.
+        asked: null,
+        askedBefore: null,
+        notes: [],
+        noteOutbox: [],
+        // When the visitor left and came back.
+        trail: [],
+        visitor: null,
+        isVisitorStale: true,
+      });
     }
     return this.chats.get(id);
   }
@@ -307,7 +455,11 @@ export class ConsoleState {
   }
 
   #openFrame(id) {
-    return { type: "chat.open", payload: { session_id: id, after_seq: this.#chat(id).store.lastSeq } };
+    // Nothing known: the newest page, which may be far from the first.
+    return {
+      type: "chat.open",
+      payload: { session_id: id, after_seq: this.#chat(id).store.lastSeq || null },
+    };
   }
 
   #askSnapshot() {
@@ -374,4 +526,14 @@ function withMessage(session, message) {
   changed.waiting_since =
     message.sender_type === "visitor" ? (session.waiting_since ?? message.created_at) : null;
   return changed;
+}
+
+/** By place in the transcript, then by time. */
+function byPlace(a, b) {
+  return a.after_seq - b.after_seq || Date.parse(a.at) - Date.parse(b.at);
+}
+
+function withEntry(trail, entry) {
+  const isKnown = trail.some(({ kind, at }) => kind === entry.kind && at === entry.at);
+  return isKnown ? trail : [...trail, entry].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

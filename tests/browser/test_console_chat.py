@@ -1,0 +1,722 @@
+"""The open chat in a real browser: transcript, composer, transfer, the visitor panel; with visitors and colleagues."""
+
+import re
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Permission
+from playwright.sync_api import Locator, Page, expect
+
+from agents_app.models import Agent, CannedReply
+from sessions_app import services
+from sessions_app.models import ChatSession, Message, Note, TrailEntry
+from tests.browser.apart import apart
+from tests.browser.desk import (
+    Cuttable,
+    Visitor,
+    accept,
+    answer,
+    decision,
+    is_live,
+    log_in,
+    message_box,
+    mine,
+    queue,
+    transcript,
+)
+from tests.browser.test_axe import found
+from tests.factories import actor, age
+
+pytestmark = pytest.mark.usefixtures("patience")
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\nIDATx\x9cc\x00\x01\x00\x00\x05\x00\x01\r\n-\xb4\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+@pytest.fixture
+def desk_of(new_context):
+    """Another agent's console in a browser of its own."""
+
+    def desk_of(username: str, path: str = "/agent/") -> Page:
+        return is_live(log_in(new_context().new_page(), username, path=path))
+
+    return desk_of
+
+
+def session_of(visitor: Visitor) -> ChatSession:
+    return ChatSession.objects.get(session_id=visitor.id)
+
+
+def supervise(agent: Agent) -> None:
+    agent.user.user_permissions.add(Permission.objects.get(codename="supervise"))
+
+
+def leave(agent: Agent) -> None:
+    """The agent's console has been closed for five minutes."""
+    Agent.objects.filter(pk=agent.pk).update(last_seen_at=None)
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Visitor")
+
+
+def note_box(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Private note")
+
+
+def write_note(page: Page, text: str) -> None:
+    page.get_by_role("radio", name="Note").check()
+    note_box(page).fill(text)
+    note_box(page).press("Enter")
+
+
+def notes(page: Page) -> Locator:
+    return transcript(page).locator(".note")
+
+
+def dialog(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def begin(page: Page, server, name: str = "Vera", **metadata: str) -> Visitor:
+    """Alice's console with one chat of hers open."""
+    vera = Visitor(server, name, **metadata).says("Hello")
+    is_live(log_in(page))
+    accept(page, name)
+    return vera
+
+
+def drop(page: Page, selector: str, files: list[tuple[str, str, int]], event: str = "drop") -> None:
+    """Drops or pastes files, (name, type, size)."""
+    page.evaluate(
+        """([selector, files, event]) => {
+            const data = new DataTransfer();
+            for (const [name, type, size] of files) data.items.add(new File([new Uint8Array(size)], name, { type }));
+            const init = { bubbles: true, cancelable: true };
+            const fired = event === "paste"
+                ? new ClipboardEvent("paste", { ...init, clipboardData: data })
+                : new DragEvent(event, { ...init, dataTransfer: data });
+            document.querySelector(selector).dispatchEvent(fired);
+        }""",
+        [selector, files, event],
+    )
+
+
+# Notes
+
+
+def test_a_note_is_for_colleagues_in_its_place_and_the_visitor_never_hears_of_it(
+    page, new_context, desk_of, alice, bob, server
+):
+    visitor = new_context().new_page()
+    visitor.goto("/widget-demo.html")
+    visitor.get_by_role("button", name="Open chat").click()
+    visitor.get_by_role("textbox", name="Message").fill("Is it in stock?")
+    visitor.get_by_role("button", name="Send").click()
+    is_live(log_in(page))
+    queue(page).get_by_role("link").click()
+    page.get_by_role("button", name="Accept").click()
+    expect(message_box(page)).to_be_focused()
+    bobs = desk_of("bob", path=page.url)
+    expect(transcript(bobs)).to_contain_text("Is it in stock?")
+
+    write_note(page, "She bought two last week")
+    for desk in (page, bobs):
+        expect(notes(desk)).to_have_count(1)
+        expect(notes(desk)).to_contain_text("Note · Alice")
+        expect(notes(desk)).to_contain_text("She bought two last week")
+    page.get_by_role("radio", name="Reply").check()
+    answer(page, "Yes, two of them.")
+    expect(visitor.get_by_text("Yes, two of them.")).to_be_visible()
+    assert "last week" not in visitor.locator("#cc-chat-widget").evaluate("host => host.shadowRoot.textContent")
+
+    bobs.reload()
+    expect(transcript(bobs)).to_contain_text("Yes, two of them.")
+    order = transcript(bobs).locator(".message, .note").all_inner_texts()
+    places = [next(i for i, line in enumerate(order) if text in line) for text in ("stock", "week", "Yes")]
+    assert places == sorted(places)
+    assert Note.objects.get().after_seq == 2
+
+
+def test_a_note_can_be_left_in_a_colleagues_chat_and_in_one_that_is_over(page, desk_of, alice, bob, server):
+    vera = begin(page, server)
+    bobs = desk_of("bob", path=page.url)
+    bobs.get_by_role("button", name="Add a note").click()
+    expect(note_box(bobs)).to_be_focused()
+    note_box(bobs).fill("I know her")
+    note_box(bobs).press("Enter")
+    expect(notes(page)).to_contain_text("Note · Bob")
+    vera.ends()
+    expect(decision(page)).to_have_text("The visitor ended this chat.")
+    page.get_by_role("button", name="Add a note").click()
+    note_box(page).fill("To be billed")
+    note_box(page).press("Enter")
+    expect(notes(bobs)).to_have_count(2)
+    expect(notes(bobs).last).to_contain_text("To be billed")
+
+
+def test_reply_and_note_have_each_a_draft_that_survives_a_reload(page, alice, server):
+    begin(page, server)
+    message_box(page).fill("Dear Vera")
+    page.get_by_role("radio", name="Note").check()
+    expect(note_box(page)).to_have_value("")
+    note_box(page).fill("She is angry")
+    page.reload()
+    expect(message_box(page)).to_have_value("Dear Vera")
+    page.get_by_role("radio", name="Note (draft)").check()
+    expect(note_box(page)).to_have_value("She is angry")
+
+
+def test_a_note_that_does_not_arrive_is_kept_over_a_reload_and_arrives_once(page, alice, server):
+    begin(page, server)
+    page.route("**/messages", lambda route: route.abort())
+    write_note(page, "do not lose me")
+    expect(notes(page)).to_contain_text("Not sent. The server cannot be reached.")
+    page.reload()
+    expect(notes(page)).to_contain_text("do not lose me")
+    page.unroute("**/messages")
+    notes(page).get_by_role("button", name="Retry").click()
+    expect(notes(page)).not_to_contain_text("Not sent")
+    expect(notes(page)).not_to_contain_text("Sending")
+    assert Note.objects.get().body == "do not lose me"
+
+
+# Transcript
+
+
+def test_a_chat_of_2000_messages_opens_at_its_end_and_pages_back_without_a_jump(page, alice, server):
+    vera = Visitor(server).says("message 1")
+    session = session_of(vera)
+    apart(services.accept_session, session.session_id, actor(alice))
+    first = session_of(vera).last_seq
+    rows = [
+        Message(
+            session=session,
+            seq=seq,
+            client_message_id=UUID(int=seq),
+            sender_type="visitor",
+            sender_name="Vera",
+            body=f"message {seq}" + " and more words" * (seq % 40),
+        )
+        for seq in range(first + 1, 2001)
+    ]
+    Message.objects.bulk_create(rows)
+    ChatSession.objects.filter(pk=session.pk).update(last_seq=2000)
+    is_live(log_in(page, path=f"/agent/chats/{vera.id}/"))
+    last = transcript(page).get_by_text("message 2000", exact=False)
+    expect(last).to_be_in_viewport()
+    assert page.locator("#messages .message").count() == 100
+
+    place = "node => node.getBoundingClientRect().top - document.querySelector('#scroller').getBoundingClientRect().top"
+    anchor = page.locator("#messages .message").first
+    words = anchor.locator("[data-part=body]").inner_text()
+    anchor.evaluate("node => node.scrollIntoView()")
+    expect(page.locator("#messages .message")).to_have_count(200)
+    same = page.locator("#messages .message").nth(100)
+    expect(same.locator("[data-part=body]")).to_have_text(words)
+    assert abs(same.evaluate(place)) < 3
+
+    for _ in range(25):
+        if page.locator("#older").is_hidden():
+            break
+        count = page.locator("#messages .message").count()
+        page.locator("#scroller").evaluate("node => node.scrollTo(0, 0)")
+        page.wait_for_function("count => document.querySelectorAll('#messages .message').length > count", arg=count)
+    shown = page.locator("#messages [data-part=body]").all_inner_texts()
+    numbers = [int(re.match(r"message (\d+)", text)[1]) for text in shown if text.startswith("message")]
+    assert numbers == [1, *range(first + 1, 2001)]
+
+    vera.says("and one more")
+    expect(page.get_by_role("button", name="New messages")).to_be_visible()
+    page.get_by_role("button", name="New messages").click()
+    expect(transcript(page).get_by_text("and one more")).to_be_in_viewport()
+
+
+def test_leaving_and_coming_back_stand_in_the_transcript(page, new_context, alice, server):
+    context = new_context()
+    visitor = context.new_page()
+    visitor.goto("/widget-demo.html")
+    visitor.get_by_role("button", name="Open chat").click()
+    visitor.get_by_role("textbox", name="Message").fill("Hello")
+    visitor.get_by_role("button", name="Send").click()
+    is_live(log_in(page))
+    queue(page).get_by_role("link").click()
+    page.get_by_role("button", name="Accept").click()
+    visitor.close()
+    left = transcript(page).locator("[data-trail=left]")
+    expect(left).to_contain_text("Left")
+    context.new_page().goto("/widget-demo.html")
+    expect(transcript(page).locator("[data-trail=back]")).to_contain_text("Came back after")
+    page.reload()
+    expect(left).to_have_count(1)
+    expect(panel(page)).to_contain_text("Came back after")
+
+
+def test_addresses_are_links_where_they_are_safe(page, alice, server):
+    vera = begin(page, server)
+    vera.says("see https://shop.example/a?b=1). or javascript:alert(1) or https://bank.example@evil.example/")
+    bubble = transcript(page).locator(".bubble").last
+    expect(bubble.get_by_role("link")).to_have_count(1)
+    link = bubble.get_by_role("link", name="https://shop.example/a?b=1")
+    expect(link).to_have_attribute("href", "https://shop.example/a?b=1")
+    expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+
+
+def test_what_is_hostile_in_notes_tags_and_pages_is_inert(page, alice, server):
+    """PR19"""
+    hostile = '<img src=x onerror="window.hacked=1">\u202e' + "W" * 200
+    vera = begin(page, server, referrer="javascript:window.hacked=1", page_url="https://x.example/", page_title=hostile)
+    TrailEntry.objects.create(
+        session=session_of(vera), kind="page", after_seq=0, url="javascript:window.hacked=1", title=hostile
+    )
+    write_note(page, hostile)
+    expect(notes(page)).to_contain_text(hostile)
+    panel(page).get_by_label("New tag").fill(hostile[:39])
+    panel(page).get_by_label("New tag").press("Enter")
+    expect(panel(page).locator("#tags")).to_contain_text("onerror")
+    page.reload()
+    expect(panel(page).locator("#trail")).to_contain_text(hostile)
+    assert page.evaluate("window.hacked") is None
+    expect(page.locator("#chat .bubble img, #visitor img, #visitor a[href^=javascript]")).to_have_count(0)
+    for selector in ("html", "#scroller", "#visitor"):
+        assert page.locator(selector).evaluate("node => node.scrollWidth <= node.clientWidth"), selector
+
+
+# Composer
+
+
+@pytest.fixture
+def canned(tenant):
+    for shortcut, text in (
+        ("hello", "Hello {{visitor.name}}, this is {{agent.name}}."),
+        ("mail", "I write to {{visitor.email}} today."),
+        ("return", "You may send it back for 30 days."),
+    ):
+        CannedReply.objects.create(tenant=tenant, shortcut=shortcut, text=text)
+
+
+def test_a_canned_reply_is_found_by_a_slash_and_filled_in(page, canned, alice, server):
+    begin(page, server)
+    box = message_box(page)
+    box.press_sequentially("/")
+    options = page.get_by_role("option")
+    expect(options).to_have_count(3)
+    box.press("Escape")
+    expect(options).to_have_count(0)
+    box.press_sequentially("he")
+    expect(options).to_have_count(1)
+    box.press("Enter")
+    expect(box).to_have_value("Hello Vera, this is Alice.")
+    box.fill("")
+    box.press_sequentially("/30")
+    expect(page.get_by_role("option")).to_contain_text("/return")
+    page.get_by_role("option").click()
+    expect(box).to_have_value("You may send it back for 30 days.")
+    expect(box).to_be_focused()
+    box.press("Enter")
+    expect(transcript(page).get_by_text("Sent")).to_be_visible()
+    assert Message.objects.filter(sender_type="agent").get().body == "You may send it back for 30 days."
+
+
+def test_a_placeholder_without_a_value_is_selected_and_not_sent_in_silence(page, canned, alice, server):
+    begin(page, server)
+    box = message_box(page)
+    page.get_by_role("button", name="Canned replies").click()
+    box.press_sequentially("mail")
+    expect(page.get_by_role("option")).to_have_count(1)
+    box.press("Tab")
+    expect(box).to_have_value("I write to {{visitor.email}} today.")
+    selected = "box => box.value.slice(box.selectionStart, box.selectionEnd)"
+    assert box.evaluate(selected) == "{{visitor.email}}"
+    box.press("End")
+    box.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("{{visitor.email}} is not filled in.")
+    assert box.evaluate(selected) == "{{visitor.email}}"
+    assert not Message.objects.filter(sender_type="agent").exists()
+    box.press_sequentially("vera@shop.example")
+    box.press("Enter")
+    expect(transcript(page)).to_contain_text("I write to vera@shop.example today.")
+
+
+def test_files_are_sent_by_button_paste_and_drop(page, alice, server):
+    begin(page, server)
+    message_box(page).fill("half an answer")
+    page.locator("#files").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": PNG})
+    expect(transcript(page).get_by_role("img", name="a.png")).to_be_visible()
+    drop(page, "#body", [("notes.txt", "text/plain", 0)], "paste")
+    expect(page.locator(".upload")).to_contain_text("This file is empty")
+    page.locator(".upload").get_by_role("button", name="Remove").click()
+    expect(page.locator(".upload")).to_have_count(0)
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["dropped"], "b.txt", { type: "text/plain" }));
+            const init = { dataTransfer: data, bubbles: true, cancelable: true };
+            document.querySelector("#scroller").dispatchEvent(new DragEvent("drop", init));
+        }"""
+    )
+    expect(transcript(page).get_by_role("link", name="b.txt")).to_be_visible()
+    expect(message_box(page)).to_have_value("half an answer")
+    assert Message.objects.filter(message_type="file").count() == 2
+
+
+def test_a_pasted_file_of_20_mb_is_refused_in_a_sentence_and_the_draft_stays(page, alice, server):
+    begin(page, server)
+    message_box(page).fill("half an answer")
+    drop(page, "#body", [("film.png", "image/png", 20_000_000)], "paste")
+    expect(page.locator(".upload")).to_contain_text("Not sent. This file has 20.0 MB; at most")
+    drop(page, "#chat", [("setup.exe", "application/x-msdownload", 9)])
+    expect(page.locator(".upload").last).to_contain_text("Files of this kind cannot be sent, only .png")
+    expect(page.locator(".upload").get_by_role("button", name="Retry")).to_have_count(0)
+    expect(message_box(page)).to_have_value("half an answer")
+
+
+def test_a_file_that_the_network_loses_is_sent_by_retry_once(page, alice, server):
+    begin(page, server)
+    page.route("**/attachments", lambda route: route.abort())
+    page.locator("#files").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": PNG})
+    expect(page.locator(".upload")).to_contain_text("Not sent. The server cannot be reached.")
+    page.unroute("**/attachments")
+    page.locator(".upload").get_by_role("button", name="Retry").click()
+    expect(transcript(page).get_by_role("img", name="a.png")).to_be_visible()
+    expect(page.locator(".upload")).to_have_count(0)
+    assert Message.objects.filter(message_type="file").count() == 1
+
+
+def test_a_note_that_is_too_long_is_told_and_kept(page, alice, server):
+    begin(page, server)
+    write_note(page, "😀" * 4001)
+    expect(page.get_by_text("1 character too many")).to_be_visible()
+    expect(page.get_by_role("button", name="Add note")).to_be_disabled()
+    write_note(page, "😀" * 4000)
+    expect(notes(page)).to_have_count(1)
+    expect(notes(page)).not_to_contain_text("Sending")
+    assert Note.objects.get().body == "😀" * 4000
+
+
+def test_what_the_visitor_is_writing_is_shown_where_the_website_says_so(page, new_context, tenant, alice, server):
+    tenant.typing_preview = True
+    tenant.save()
+    visitor = new_context().new_page()
+    visitor.goto("/widget-demo.html")
+    visitor.get_by_role("button", name="Open chat").click()
+    box = visitor.get_by_role("textbox", name="Message")
+    box.fill("Hello")
+    visitor.get_by_role("button", name="Send").click()
+    is_live(log_in(page))
+    queue(page).get_by_role("link").click()
+    page.get_by_role("button", name="Accept").click()
+    box.press_sequentially("My parcel is")
+    expect(page.locator("#typing .preview")).to_contain_text("My p")
+    box.fill("My parcel is lost")
+    visitor.get_by_role("button", name="Send").click()
+    expect(transcript(page).locator(".bubble").last).to_have_text("My parcel is lost")
+    expect(page.locator("#typing")).to_be_hidden()
+
+
+# Colleagues
+
+
+def test_a_transfer_brings_the_chat_its_note_and_the_visitor_to_a_colleague(page, desk_of, alice, bob, server):
+    bobs = desk_of("bob")
+    vera = begin(page, server)
+    page.get_by_role("button", name="Transfer…").press("Enter")
+    expect(dialog(page).get_by_role("radio", name="Back to the queue")).to_be_checked()
+    expect(dialog(page).get_by_role("radio", name="Bob")).to_be_visible()
+    dialog(page).get_by_role("radio", name="Back to the queue").press("ArrowDown")
+    expect(dialog(page).get_by_role("radio", name="Bob")).to_be_checked()
+    expect(dialog(page)).to_contain_text("Online, 0 chats")
+    dialog(page).get_by_label("Note for whoever takes it").fill("She speaks German")
+    dialog(page).get_by_role("button", name="Transfer").click()
+    expect(dialog(page)).to_be_hidden()
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(mine(page)).to_have_count(0)
+
+    expect(mine(bobs)).to_have_count(1)
+    mine(bobs).get_by_role("link").click()
+    expect(notes(bobs)).to_contain_text("Note · Alice")
+    expect(notes(bobs)).to_contain_text("She speaks German")
+    answer(bobs, "Guten Tag")
+    expect(transcript(page)).to_contain_text("Guten Tag")
+    assert session_of(vera).assigned_to_id == bob.user_id
+
+
+def test_a_chat_that_is_given_back_stands_in_the_queue(page, desk_of, alice, bob, server):
+    bobs = desk_of("bob")
+    begin(page, server)
+    answer(page, "One moment")
+    expect(transcript(page).get_by_text("Sent")).to_be_visible()
+    page.get_by_role("button", name="Transfer…").click()
+    dialog(page).get_by_role("button", name="Transfer").click()
+    expect(queue(bobs)).to_have_count(1)
+    expect(queue(page)).to_have_count(1)
+    expect(page.get_by_role("button", name="Accept")).to_be_visible()
+
+
+def test_a_transfer_to_somebody_who_has_just_gone_says_so_and_keeps_the_note(page, alice, bob, server):
+    begin(page, server)
+    page.get_by_role("button", name="Transfer…").click()
+    dialog(page).get_by_role("radio", name="Bob").check()
+    dialog(page).get_by_label("Note for whoever takes it").fill("keep me")
+    leave(bob)
+    dialog(page).get_by_role("button", name="Transfer").click()
+    expect(dialog(page).get_by_role("alert")).to_have_text("This agent is not there.")
+    expect(dialog(page)).to_contain_text("No colleague of this website has the console open.")
+    expect(dialog(page).get_by_label("Note for whoever takes it")).to_have_value("keep me")
+    dialog(page).get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Transfer…").click()
+    expect(dialog(page).get_by_label("Note for whoever takes it")).to_have_value("keep me")
+    assert not Note.objects.exists()
+
+
+def test_who_answers_after_a_transfer_keeps_the_text_and_can_copy_it(page, desk_of, alice, bob, server):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    apart(supervise, bob)
+    bobs = desk_of("bob")
+    vera = begin(page, server)
+    message_box(page).fill("Half an answer")
+    bobs.goto(f"/agent/chats/{vera.id}/")
+    bobs.get_by_role("button", name="Take over").click()
+    expect(message_box(bobs)).to_be_focused()
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(message_box(page)).to_have_value("Half an answer")
+    expect(message_box(page)).not_to_be_editable()
+    page.get_by_role("button", name="Copy text").click()
+    expect(page.locator("#problem")).to_have_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == "Half an answer"
+    page.get_by_role("button", name="Discard").click()
+    expect(message_box(page)).to_be_hidden()
+
+
+def test_a_colleagues_answer_to_what_one_is_answering_is_told_before_it_is_sent(page, desk_of, alice, bob, server):
+    bobs = desk_of("bob")
+    vera = begin(page, server)
+    message_box(page).fill("It costs 12")
+    session_id = session_of(vera).session_id
+    apart(services.transfer_session, session_id, apart(actor, alice), to_agent_id=bob.user_id)
+    mine(bobs).get_by_role("link").click()
+    answer(bobs, "It costs 9 today")
+    expect(transcript(page)).to_contain_text("It costs 9 today")
+    apart(services.transfer_session, session_id, apart(actor, bob), to_agent_id=alice.user_id)
+    warning = page.locator("#meanwhile")
+    expect(warning).to_contain_text("Bob has answered meanwhile: “It costs 9 today”")
+    expect(message_box(page)).to_have_value("It costs 12")
+    warning.get_by_role("button", name="Dismiss").click()
+    expect(warning).to_be_hidden()
+    page.reload()
+    expect(message_box(page)).to_have_value("It costs 12")
+    expect(warning).to_be_hidden()
+
+
+def test_what_an_absent_colleague_has_left_can_be_taken_over(page, alice, bob, server):
+    vera = Visitor(server).says("Hello")
+    apart(services.accept_session, session_of(vera).session_id, apart(actor, bob))
+    log_in(page, path=f"/agent/chats/{vera.id}/")
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(page.get_by_role("button", name="Take over")).to_be_hidden()
+    leave(bob)
+    page.reload()
+    expect(decision(page)).to_have_text("Bob has this chat, but has never opened the console.")
+    page.get_by_role("button", name="Take over").click()
+    expect(message_box(page)).to_be_focused()
+    expect(transcript(page)).to_contain_text("Alice took over the chat from Bob")
+    assert session_of(vera).assigned_to_id == alice.user_id
+
+
+def test_a_supervisor_assigns_what_waits(page, desk_of, alice, bob, server):
+    apart(supervise, alice)
+    bobs = desk_of("bob")
+    Visitor(server).says("Hello")
+    is_live(log_in(page))
+    queue(page).get_by_role("link").click()
+    page.get_by_role("button", name="Assign…").click()
+    expect(dialog(page).get_by_role("radio")).to_have_count(1)
+    dialog(page).get_by_role("button", name="Assign").click()
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(mine(bobs)).to_have_count(1)
+
+
+def test_who_is_no_supervisor_cannot_touch_a_present_colleagues_chat(page, desk_of, alice, bob, server):
+    bobs = desk_of("bob")
+    vera = Visitor(server).says("Hello")
+    apart(services.accept_session, session_of(vera).session_id, apart(actor, bob))
+    log_in(page, path=f"/agent/chats/{vera.id}/")
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    for name in ("Take over", "Transfer…", "Assign…", "End chat", "Accept"):
+        expect(page.get_by_role("button", name=name)).to_be_hidden()
+    expect(mine(bobs)).to_have_count(1)
+
+
+def test_two_consoles_of_one_agent_show_the_same(page, desk_of, alice, server):
+    begin(page, server)
+    other = desk_of("alice", path=page.url)
+    expect(message_box(other)).to_be_visible()
+    answer(page, "from here")
+    write_note(other, "from there")
+    for desk in (page, other):
+        expect(transcript(desk)).to_contain_text("from here")
+        expect(notes(desk)).to_have_count(1)
+        expect(notes(desk)).not_to_contain_text("Sending")
+
+
+def test_a_right_that_is_taken_away_takes_no_text_along(page, tenant, alice, server):
+    begin(page, server)
+    message_box(page).fill("Half an answer")
+    apart(alice.tenants.remove, tenant)
+    expect(page.get_by_role("heading", name="No such chat")).to_be_visible()
+    expect(page.get_by_label("What you wrote here was not sent")).to_have_value("Half an answer")
+    expect(page.get_by_role("button", name="Copy text")).to_be_visible()
+
+
+# The visitor
+
+
+def test_the_panel_tells_who_the_visitor_is_and_where_they_have_been(page, new_context, alice, server):
+    context = new_context(locale="de-AT", timezone_id="Europe/Vienna", user_agent=FIREFOX)
+    visitor = context.new_page()
+    visitor.goto("/widget-demo.html")
+    visitor.get_by_role("button", name="Open chat").click()
+    visitor.get_by_role("textbox").last.fill("Hello")
+    visitor.keyboard.press("Enter")
+    is_live(log_in(page))
+    queue(page).get_by_role("link").click()
+    expect(panel(page)).to_contain_text("Firefox 128 on Windows")
+    expect(panel(page)).to_contain_text("Austrian German (de-AT)")
+    expect(panel(page)).to_contain_text(re.compile(r"\d\d:\d\d.*, Europe/Vienna"))
+    visitor.goto("/widget-demo.html?page=2")
+    expect(panel(page).locator("#trail .step").first.get_by_role("link")).to_have_attribute(
+        "href", f"{server.url}/widget-demo.html?page=2"
+    )
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def test_an_abandoned_chat_explains_itself(page, alice, server):
+    vera = Visitor(server, page_url="https://shop.example/cart", page_title="Cart").says("Hello?")
+    age(session_of(vera), minutes=40)
+    apart(services.sweep)
+    log_in(page, path=f"/agent/chats/{vera.id}/")
+    for words in ("The visitor wrote, and nobody answered.", "40:0", "1 in the queue"):
+        expect(panel(page)).to_contain_text(words)
+    last_page = panel(page).locator("[data-fact=last-page]")
+    expect(last_page).to_contain_text("Last page")
+    expect(last_page.get_by_role("link", name="Cart")).to_have_attribute("href", "https://shop.example/cart")
+
+
+def test_other_chats_of_the_visitor_are_links(page, alice, server):
+    first = Visitor(server).says("The first time")
+    second = Visitor(server).says("The second time")
+    for session in (session_of(first), session_of(second)):
+        ChatSession.objects.filter(pk=session.pk).update(customer_email="vera@shop.example")
+    first.ends()
+    is_live(log_in(page, path=f"/agent/chats/{second.id}/"))
+    other = panel(page).get_by_role("region", name="Other chats of this visitor")
+    expect(other).to_contain_text("Same e-mail")
+    other.get_by_role("link").click()
+    expect(transcript(page)).to_contain_text("The first time")
+    page.wait_for_url(f"**/agent/chats/{first.id}/")
+    page.go_back()
+    expect(transcript(page)).to_contain_text("The second time")
+
+
+def test_tags_are_put_on_and_taken_off_for_everybody(page, desk_of, alice, bob, server):
+    begin(page, server)
+    bobs = desk_of("bob", path=page.url)
+    tag = panel(page).get_by_label("New tag")
+    for name in ("VIP", "late  parcel", "vip"):
+        tag.fill(name)
+        tag.press("Enter")
+        expect(tag).to_have_value("")
+    for desk in (page, bobs):
+        expect(panel(desk).locator("#tags").get_by_role("listitem")).to_have_text(["VIP×", "late parcel×"])
+    panel(bobs).get_by_role("button", name="Remove the tag VIP").click()
+    expect(panel(page).locator("#tags").get_by_role("listitem")).to_have_text(["late parcel×"])
+    tag.fill("x" * 41)
+    tag.press("Enter")
+    expect(panel(page)).to_contain_text("A tag has at most 40 characters.")
+    expect(tag).to_have_value("x" * 41)
+
+
+# Live and right
+
+
+def shown(page: Page) -> dict[str, list[str]]:
+    parts = {
+        "lines": "#messages [data-part=body], #messages [data-part=sender]",
+        "tags": "#tags [data-part=name]",
+        "pages": "#trail [data-part=page]",
+        "decision": "#decision-text",
+    }
+    return {name: page.locator(selector).all_inner_texts() for name, selector in parts.items()}
+
+
+def test_after_a_cut_the_chat_equals_a_fresh_fetch(page, desk_of, alice, bob, server):
+    cut = Cuttable(page)
+    vera = begin(page, server)
+    cut.cut()
+    expect(page.locator("#connection")).not_to_be_empty()
+    session = session_of(vera)
+    bobs = apart(actor, bob)
+    apart(
+        services.add_note,
+        session.session_id,
+        bobs,
+        client_message_id=UUID(int=7),
+        body="written while you were away",
+    )
+    apart(services.tag_session, session.session_id, bobs, ["vip"])
+    apart(services.record_page, session.session_id, url="https://shop.example/pay", title="Pay")
+    vera.says("Are you there?")
+    cut.mend()
+    expect(notes(page)).to_contain_text("written while you were away")
+    expect(panel(page).locator("#tags")).to_contain_text("vip")
+    expect(panel(page).locator("#trail")).to_contain_text("Pay")
+    fresh = desk_of("alice", path=page.url)
+    expect(panel(fresh).locator("#trail")).to_contain_text("Pay")
+    expect(notes(fresh)).to_have_count(1)
+    assert shown(page) == shown(fresh)
+
+
+# Everybody
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_open_chat(page, canned, alice, bob, server, scheme):
+    page.emulate_media(color_scheme=scheme)
+    begin(page, server, page_url="https://shop.example/", page_title="Shop")
+    write_note(page, "a note with https://shop.example/ in it")
+    expect(notes(page)).not_to_contain_text("Sending")
+    drop(page, "#chat", [("setup.exe", "application/x-msdownload", 9)])
+    panel(page).get_by_label("New tag").fill("vip")
+    panel(page).get_by_label("New tag").press("Enter")
+    expect(panel(page).locator("#tags")).to_contain_text("vip")
+    note_box(page).fill("and another")
+    assert found(page) == []
+    page.get_by_role("radio", name="Reply").check()
+    message_box(page).press_sequentially("/")
+    expect(page.get_by_role("option").first).to_be_visible()
+    assert found(page) == []
+    message_box(page).press("Escape")
+    page.get_by_role("button", name="Transfer…").click()
+    expect(dialog(page).get_by_role("radio", name="Bob")).to_be_visible()
+    assert found(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 640, 1000])
+def test_nothing_is_cut_off_in_a_narrow_or_enlarged_window(page, canned, alice, bob, server, width):
+    begin(page, server, name="V" * 120)
+    write_note(page, "N" * 200)
+    drop(page, "#chat", [("W" * 200 + ".exe", "", 9)])
+    page.get_by_role("radio", name="Reply").check()
+    message_box(page).press_sequentially("/")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.set_viewport_size({"width": width, "height": 480})
+    for selector in ("html", "#chat", "#scroller", ".chat-header", "#composer"):
+        assert page.locator(selector).evaluate("node => node.scrollWidth <= node.clientWidth"), selector
+    message_box(page).press("Escape")
+    page.get_by_role("button", name="Transfer…").click()
+    expect(dialog(page).get_by_role("button", name="Transfer")).to_be_in_viewport()
+    assert dialog(page).evaluate("node => node.scrollWidth <= node.clientWidth")

@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { browserName } from "../../agents_app/static/agents_app/browser_name.js";
+import {
+  askedFor,
+  fillIn,
+  findReplies,
+  firstGap,
+  placeholderValues,
+} from "../../agents_app/static/agents_app/canned.js";
+import {
+  busyText,
+  languageName,
+  localTime,
+  outcomeText,
+  trailText,
+} from "../../agents_app/static/agents_app/format.js";
+import { Notes } from "../../agents_app/static/agents_app/notes.js";
+import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
+import { withTag } from "../../agents_app/static/agents_app/tags.js";
+import { fileProblem, Uploads } from "../../agents_app/static/agents_app/uploads.js";
+import { MessageStore } from "../../widget_static/src/store.js";
+
+// Canned replies
+
+test("a slash asks for a canned reply at the start or after a space, and nowhere else", () => {
+  assert.deepEqual(askedFor("/", 1), { query: "", start: 0 });
+  assert.deepEqual(askedFor("/hel", 4), { query: "hel", start: 0 });
+  assert.deepEqual(askedFor("Dear Vera,\n/bye", 15), { query: "bye", start: 11 });
+  assert.deepEqual(askedFor("a /b c", 4), { query: "b", start: 2 }, "what follows the caret is another text");
+  for (const text of ["and/or", "https://shop.example/cart", "/hello there", "", "//"]) {
+    assert.equal(askedFor(text, text.length), null, text);
+  }
+});
+
+const REPLIES = [
+  { shortcut: "return", text: "You may send it back for 30 days." },
+  { shortcut: "hello", text: "Hello {{visitor.name}}!" },
+  { shortcut: "no-return", text: "This cannot be sent back." },
+];
+
+test("replies are found by shortcut first, then by their words", () => {
+  const found = (query) => findReplies(REPLIES, query).map(({ shortcut }) => shortcut);
+  assert.deepEqual(found(""), ["hello", "no-return", "return"]);
+  assert.deepEqual(found("RET"), ["return", "no-return"]);
+  assert.deepEqual(found("days"), ["return"]);
+  assert.deepEqual(found("nothing"), []);
+});
+
+test("a placeholder that nobody can fill in stays to be seen", () => {
+  const values = placeholderValues({ customer_name: " Vera ", customer_email: "" }, { name: "Alice" });
+  const text = "Hi {{visitor.name}}, {{ agent.name }} here. {{visitor.email}} {{toString}} {{what}}";
+  const filled = fillIn(text, values);
+  assert.equal(filled, "Hi Vera, Alice here. {{visitor.email}} {{toString}} {{what}}");
+  assert.deepEqual(firstGap(filled), { start: 21, end: 38, text: "{{visitor.email}}" });
+  assert.equal(firstGap(filled, 22).text, "{{toString}}");
+  assert.equal(firstGap("Hi Vera"), null);
+});
+
+test("a visitor whose name looks like a placeholder is called by it", () => {
+  const values = placeholderValues({ customer_name: "{{agent.name}}$&" }, { name: "Alice" });
+  assert.equal(fillIn("Hi {{visitor.name}}", values), "Hi {{agent.name}}$&");
+});
+
+// Files
+
+const RULES = { max_bytes: 10_000_000, endings: [".png", ".pdf"] };
+const file = (name, size = 5, type = "") => ({ name, size, type });
+
+test("a file that the server would refuse is told in a sentence", () => {
+  assert.equal(fileProblem(file("a.PNG"), RULES), null);
+  assert.equal(fileProblem(file("", 5, "image/png"), RULES), null, "a pasted picture has no name");
+  assert.match(fileProblem(file("film.png", 20_000_000), RULES), /20\.0 MB; at most 10\.0 MB/);
+  assert.match(fileProblem(file("setup.exe"), RULES), /only \.png \.pdf/);
+  assert.match(fileProblem(file("empty.pdf", 0), RULES), /empty/);
+  assert.match(fileProblem(file("a.png"), null), /cannot be sent here/);
+});
+
+function uploadsOf(answers) {
+  const started = [];
+  const sent = [];
+  let number = 0;
+  const uploads = new Uploads({
+    rules: RULES,
+    uuid: () => `u${(number += 1)}`,
+    onChange() {},
+    onSent: (id, message) => sent.push([id, message]),
+    start(entry) {
+      started.push(entry.id);
+      let abort;
+      const aborted = new Promise((_, reject) => (abort = () => reject(new Error("aborted"))));
+      return { done: Promise.race([answers[started.length - 1](), aborted]), abort };
+    },
+  });
+  return { uploads, started, sent };
+}
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+const refuse = (code) => () => Promise.reject(Object.assign(new Error(`It is ${code}.`), { code }));
+
+test("files go one after the other, each under the id it has for ever", async () => {
+  let finish;
+  const first = () => new Promise((resolve) => (finish = resolve));
+  const { uploads, started, sent } = uploadsOf([first, refuse("network"), () => Promise.resolve("second")]);
+  uploads.add("a", [file("1.png"), file("2.png")]);
+  await settled();
+  assert.deepEqual(started, ["u1"]);
+  finish("first");
+  await settled();
+  assert.deepEqual(started, ["u1", "u2"]);
+  const [lost] = uploads.of("a");
+  assert.deepEqual([lost.state, lost.problem, lost.isFinal], ["failed", "It is network.", false]);
+  assert.equal(uploads.unsent.length, 1);
+  uploads.retryLost();
+  await settled();
+  assert.deepEqual(started, ["u1", "u2", "u2"]);
+  assert.deepEqual(sent, [
+    ["a", "first"],
+    ["a", "second"],
+  ]);
+  assert.deepEqual(uploads.of("a"), []);
+});
+
+test("what can never be sent is not tried again, and does not stop the next", async () => {
+  const { uploads, started, sent } = uploadsOf([refuse("session_over"), () => Promise.resolve("second")]);
+  uploads.add("a", [file("huge.png", 20_000_000), file("1.png"), file("2.png")]);
+  await settled();
+  await settled();
+  assert.deepEqual(started, ["u2", "u3"]);
+  assert.equal(sent.length, 1);
+  for (const { id } of uploads.of("a")) uploads.retry(id);
+  await settled();
+  assert.equal(started.length, 2);
+  for (const { id } of uploads.of("a")) uploads.remove(id);
+  assert.deepEqual(uploads.of("a"), []);
+});
+
+test("a file that is taken away while it goes is not sent any further", async () => {
+  const { uploads, started } = uploadsOf([() => new Promise(() => {}), () => Promise.resolve("second")]);
+  uploads.add("a", [file("1.png"), file("2.png")]);
+  uploads.remove("u1");
+  await settled();
+  await settled();
+  assert.deepEqual(started, ["u1", "u2"]);
+  assert.deepEqual(uploads.of("a"), []);
+});
+
+// Notes
+
+function notesWith(answers) {
+  const state = new ConsoleState({ MessageStore });
+  const calls = [];
+  const api = {
+    addNote(id, entry) {
+      calls.push(entry.client_message_id);
+      return answers.shift()(id, entry);
+    },
+  };
+  return { state, calls, notes: new Notes(state, { api, onChange() {} }) };
+}
+const stored = (session_id, { client_message_id, body }) =>
+  Promise.resolve({
+    session_id,
+    client_message_id,
+    body,
+    author_name: "Alice",
+    after_seq: 0,
+    created_at: "",
+  });
+
+test("notes go one after the other, and a lost one goes again under its id when the server is back", async () => {
+  const { state, calls, notes } = notesWith([refuse("network"), stored, stored]);
+  notes.add("a", "first", "n1");
+  notes.add("a", "second", "n2");
+  await settled();
+  await settled();
+  assert.deepEqual(calls, ["n1", "n2"]);
+  assert.deepEqual(
+    state.noteOutboxes.a.map((one) => [one.client_message_id, one.error.code]),
+    [["n1", "network"]],
+  );
+  await notes.send({ isReconnected: true });
+  assert.deepEqual(calls, ["n1", "n2", "n1"]);
+  assert.deepEqual(state.noteOutboxes, {});
+});
+
+test("a note that the server will never take waits for the agent", async () => {
+  const { state, calls, notes } = notesWith([refuse("invalid"), stored]);
+  notes.add("a", "first", "n1");
+  await settled();
+  await notes.send({ isReconnected: true });
+  assert.deepEqual(calls, ["n1"]);
+  notes.retry("a", "n1");
+  await settled();
+  assert.deepEqual(state.noteOutboxes, {});
+});
+
+// Tags
+
+test("a tag is trimmed, stands once, and the limits are told", () => {
+  assert.deepEqual(withTag(["vip"], "  big   order "), { tags: ["vip", "big order"] });
+  assert.deepEqual(withTag(["vip"], "VIP"), { tags: ["vip"] });
+  assert.deepEqual(withTag(["vip"], "  "), { tags: ["vip"] });
+  assert.match(withTag([], "x".repeat(41)).problem, /40 characters/);
+  const full = Array.from({ length: 20 }, (_, index) => `t${index}`);
+  assert.match(withTag(full, "one more").problem, /20 tags/);
+});
+
+// The visitor in words
+
+const AGENTS = {
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0":
+    "Firefox 128 on Windows",
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0":
+    "Edge 126 on Windows",
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36":
+    "Chrome 126 on Linux",
+  "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15":
+    "Safari 17 on macOS",
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1":
+    "Safari 17 on iPhone",
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/126.0.6478.54 Mobile/15E148 Safari/604.1":
+    "Chrome 126 on iPhone",
+  "Mozilla/5.0 (Linux; Android 14; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36":
+    "Samsung Internet 25 on Android 14",
+  "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36 OPR/83.0.0.0":
+    "Opera 83 on Android 14",
+  "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36":
+    "Chrome 126 on ChromeOS",
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/126.0.0.0 Safari/537.36":
+    "Chrome (headless) 126 on Linux",
+  "curl/8.5.0": "curl/8.5.0",
+  " NetSurf/3.11 <b>": "NetSurf/3.11 <b>",
+};
+for (const [userAgent, name] of Object.entries(AGENTS)) {
+  test(`${name} is told from its user agent`, () => assert.equal(browserName(userAgent), name));
+}
+
+test("a language has its name, nonsense stays as it is", () => {
+  assert.equal(languageName("de-AT"), "Austrian German (de-AT)");
+  assert.equal(languageName("xx-nonsense-!"), "xx-nonsense-!");
+  assert.equal(languageName(""), "");
+});
+
+test("the clock at the visitor's place is told, of a zone that is none nothing is", () => {
+  const noon = Date.parse("2026-03-02T12:00:00Z");
+  assert.equal(localTime("America/New_York", noon, "en-GB"), "07:00, America/New York");
+  assert.equal(localTime("Mars/Olympus", noon, "en-GB"), "");
+  assert.equal(localTime("", noon, "en-GB"), "");
+});
+
+test("going, coming and being busy are told in words", () => {
+  assert.equal(trailText({ kind: "left" }), "Left");
+  const back = { kind: "back", at: "2026-03-02T12:02:10Z", gone_since: "2026-03-02T12:00:00Z" };
+  assert.equal(trailText(back), "Came back after 2 min");
+  assert.equal(busyText({ state: "online", load: 1, capacity: null }), "Online, 1 chat");
+  assert.equal(busyText({ state: "away", load: 3, capacity: 5 }), "Away, 3 of 5 chats");
+  assert.equal(outcomeText("expired"), "Not taken up again: too long ago");
+  assert.equal(outcomeText(""), "");
+});
