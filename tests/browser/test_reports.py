@@ -1,0 +1,156 @@
+"""The reports' page in a browser: charts from its tables, the viewer's time zone, every look."""
+
+import os
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Permission
+from playwright.sync_api import Browser, Page, expect
+
+from sessions_app.demo import Person, write_history
+from tests.browser.apart import apart
+from tests.browser.desk import log_in
+from tests.browser.test_axe import found
+from tests.factories import make_session
+
+pytestmark = pytest.mark.usefixtures("patience")
+
+# Where somebody wants to look at them.
+SHOTS = os.environ.get("REPORT_SHOTS")
+DRAWN = "figure.has-chart canvas"
+# Whether something was painted on each canvas.
+PAINTED = """nodes => nodes.map((canvas) =>
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"""
+
+
+@pytest.fixture
+def supervisor(alice):
+    alice.user.user_permissions.add(Permission.objects.get(codename="supervise"))
+    return alice
+
+
+@pytest.fixture
+def history(tenant, supervisor, bob):
+    agents = [Person(agent.user_id, agent.user.first_name) for agent in (supervisor, bob)]
+    apart(write_history, tenant, agents, days=60, sessions=900, seed=1)
+
+
+def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def open_reports(page: Page, query: str = "timezone=UTC") -> Page:
+    log_in(page, path=f"/agent/reports/?{query}")
+    expect(page.get_by_role("heading", name="Reports", exact=True)).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_chart_is_drawn_from_the_table_beside_it(page: Page, history, scheme):
+    page.emulate_media(color_scheme=scheme)
+    open_reports(page)
+    charts = page.locator(DRAWN)
+    expect(charts).to_have_count(9)
+    assert all(charts.evaluate_all(PAINTED))
+    for title in ("Chats by day", "Attempts by day", "By hour of the day"):
+        expect(page.get_by_role("table", name=title)).to_be_visible()
+    assert found(page) == []
+    shot(page, f"reports-{scheme}")
+
+
+def test_days_without_chats_say_so(page: Page, supervisor):
+    open_reports(page)
+    expect(page.get_by_text("Nothing happened in these days.").first).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+    assert found(page) == []
+    shot(page, "reports-empty")
+
+
+def test_one_chat_on_one_day_is_a_report(page: Page, tenant, supervisor):
+    apart(make_session, tenant, says="Hello")
+    page.goto("/agent/reports/")
+    open_reports(page)
+    page.get_by_role("link", name="7 days").click()
+    expect(page.get_by_role("table", name="Chats by day")).to_be_visible()
+    expect(page.locator(DRAWN)).to_have_count(1)
+    shot(page, "reports-one")
+
+
+def test_the_page_goes_by_the_viewers_time_zone_unless_told(browser: Browser, server, supervisor):
+    context = browser.new_context(base_url=server.url, timezone_id="Asia/Tokyo")
+    page = log_in(context.new_page(), path="/agent/reports/")
+    page.wait_for_url("**/agent/reports/?timezone=Asia%2FTokyo")
+    expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    page.goto("/agent/reports/?timezone=Europe/Berlin")
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    context.close()
+
+
+def test_another_policy_is_worked_out_on_the_page(page: Page, history):
+    open_reports(page, "timezone=UTC&start=2000-01-01&end=2000-01-02")
+    page.get_by_role("link", name="90 days").click()
+    page.get_by_label("Session expiry, minutes").fill("20")
+    page.get_by_label("Disconnect timeout, minutes").fill("3")
+    page.get_by_role("button", name="Work it out").click()
+    expect(page.get_by_text("With 20 min and 3 min you would have abandoned")).to_be_visible()
+    assert found(page) == []
+    shot(page, "reports-policy")
+
+    page.get_by_label("Disconnect timeout, minutes").fill("1")
+    page.get_by_role("button", name="Work it out").click()
+    expect(page.get_by_role("alert")).to_contain_text("2.5 minutes or more")
+
+
+def test_dates_the_wrong_way_round_are_told_in_words(page: Page, supervisor):
+    open_reports(page)
+    page.get_by_label("From").fill("2026-03-05")
+    page.get_by_label("To", exact=True).fill("2026-03-04")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("alert")).to_have_text("The first day is after the last.")
+    expect(page.get_by_label("From")).to_have_value("2026-03-05")
+    assert found(page) == []
+    shot(page, "reports-refused")
+
+
+def test_a_table_comes_as_a_file(page: Page, history):
+    open_reports(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV of By stage").click()
+    assert download.value.suggested_filename.startswith("abandonment-by-stage_")
+    assert Path(download.value.path()).read_text("utf-8-sig").splitlines()[0] == '"stage","chats","share"'
+
+
+def test_on_a_phone_nothing_is_cut_off(page: Page, history):
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_reports(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert found(page) == []
+    shot(page, "reports-phone")
+
+
+def test_on_paper_every_row_is_there(page: Page, history):
+    open_reports(page)
+    page.emulate_media(media="print")
+    rows = page.locator(".rows.is-long")
+    assert all(rows.evaluate_all("nodes => nodes.map((node) => node.scrollHeight <= node.clientHeight)"))
+    expect(page.get_by_role("button", name="Show")).to_be_hidden()
+    shot(page, "reports-print")
+
+
+def test_the_page_runs_under_a_strict_policy(page: Page, history):
+    """As a proxy in front may set it: nothing inline, nothing from elsewhere."""
+    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'"
+    problems = []
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+
+    def strictly(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
+
+    open_reports(page)
+    page.route("**/agent/reports/**", strictly)
+    page.reload()
+    expect(page.locator(DRAWN)).to_have_count(9)
+    assert all(page.locator(DRAWN).evaluate_all(PAINTED))
+    assert problems == []
