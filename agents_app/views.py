@@ -1,5 +1,6 @@
 """The console's pages. They are shells: what they show comes over the socket and the REST API."""
 
+from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -13,6 +14,10 @@ from django.views.decorators.http import require_safe
 
 from agents_app import selectors
 from sessions_app.serializers import attachment_rules
+
+# Named in the page: browsers would learn of them one after the other, five imports deep.
+_FOLDER = Path(__file__).parent / "static" / "agents_app"
+CONSOLE_MODULES = [f"agents_app/{path.name}" for path in sorted(_FOLDER.glob("*.js")) if path.name != "reports.js"]
 
 
 class ConsoleLoginView(LoginView):
@@ -38,5 +43,5 @@ def console(request: HttpRequest, session_id: UUID | None = None, view: str = "i
         "attachments": attachment_rules(),
     }
     context = {"agent_name": rights.name, "config": config, "view": view, "pane": "chat" if session_id else "lists"}
-    context["is_supervisor"] = rights.is_supervisor
+    context |= {"is_supervisor": rights.is_supervisor, "modules": CONSOLE_MODULES}
     return render(request, "agents_app/console.html", context)

@@ -1,7 +1,11 @@
 """The pages around the console: who gets in, and what the shell brings along."""
 
+import re
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
 
 from tests.factories import PASSWORD, make_agent, make_tenant
 
@@ -67,3 +71,20 @@ def test_logging_out_takes_a_post(client, alice):
 def test_an_address_that_is_no_chat_is_not_found(client, alice):
     client.force_login(alice.user)
     assert client.get("/agent/chats/1/").status_code == 404
+
+
+def test_the_page_names_every_module_that_the_console_imports(client, alice):
+    client.force_login(alice.user)
+    page = client.get("/agent/").content.decode()
+    named = set(re.findall(r'rel="modulepreload" href="/static/agents_app/([^"]+)"', page))
+    assert named == imports("console.js")
+
+
+def imports(name: str) -> set[str]:
+    """The module and, all the way down, those of its folder that it imports."""
+    found, todo = set(), {name}
+    while todo:
+        found.add(module := todo.pop())
+        text = Path(finders.find(f"agents_app/{module}")).read_text()
+        todo |= set(re.findall(r'from "\./([^"]+)"', text)) - found
+    return found
