@@ -101,6 +101,7 @@ def test_the_rail_leads_to_every_view_and_back(page, alice, server):
         go_to(page, view)
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
         expect(rail(page).locator("[aria-current]")).to_have_text(re.compile(view))
+        expect(page).to_have_title(re.compile(rf"{view}.* · Chat Center$"))
         assert page.url == server.url + path
         page.reload()
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()

@@ -116,7 +116,7 @@ function renderClock() {
   else lists.render(rail.queueLength(state.queue.length));
   rail.render(state.loaded ? state.queue.length : 0);
   pane.tick();
-  desk.tick();
+  desk.tick(rail.title);
 }
 
 // The address

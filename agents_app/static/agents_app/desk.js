@@ -75,7 +75,7 @@ export class Desk {
   }
 
   /** To be called with each rendering, and once a second. `title` is the view's. */
-  tick(title = "Chat Center") {
+  tick(title) {
     this.#alerts.update(false);
     this.#alerts.render(title);
     this.#showConnection();

@@ -29,6 +29,12 @@ export class Rail {
     }
   }
 
+  /** What the window is called: by its view, except for the inbox, which is where agents are at home. */
+  get title() {
+    const link = document.querySelector('.rail [aria-current="page"]:not([data-view="inbox"])');
+    return link ? `${link.querySelector("span").textContent} · Chat Center` : "Chat Center";
+  }
+
   render(listed) {
     this.#badge("inbox", this.queueLength(listed));
     this.#badge("messages", this.#counts.offline ?? 0);
