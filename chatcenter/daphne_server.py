@@ -29,52 +29,30 @@ REQUEST_SECONDS = 7.0
 BACKLOG = 2048  # as uvicorn's
 
 
-class UnreadBytes:
-    """What was sent since the client's buffers are full. A producer in Twisted's sense, but it never stops."""
-
-    def __init__(self) -> None:
-        self.is_full = False
-        self.count = 0
-
-    def pauseProducing(self) -> None:
-        self.is_full = True
-
-    def resumeProducing(self) -> None:
-        self.is_full = False
-        self.count = 0
-
-    def stopProducing(self) -> None:
-        pass
-
-
 class ChatProtocol(WebSocketProtocol):
     is_paused = False
 
     def onOpen(self) -> None:
         super().onOpen()
-        self.unread = UnreadBytes()
-        # The HTTP channel that the handshake came over still stands there as the producer.
+        # The HTTP channel of the handshake: Twisted does not close a connection before its producer is gone.
         self.transport.unregisterProducer()
-        self.transport.registerProducer(self.unread, True)
 
-    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
-        # Twisted does not close a connection before its producer is gone.
-        self.transport.unregisterProducer()
-        super().onClose(wasClean, code, reason)
+    @property
+    def unread_bytes(self) -> int:
+        """What waits in this process for a client whose buffers are full."""
+        waiting = self.transport
+        return len(waiting.dataBuffer) - waiting.offset + waiting._tempDataLen  # Twisted tells it nowhere else
 
     def sendMessage(self, payload: bytes, isBinary: bool = False, **options) -> None:
-        if self.unread.is_full:
-            self.unread.count += len(payload)
-            if self.unread.count > MAX_UNREAD_BYTES:
-                self.transport.abortConnection()
-                return
+        if self.unread_bytes > MAX_UNREAD_BYTES:
+            self.transport.abortConnection()
+            return
         # Not autobahn's sendMessage(): it words a line for the log about every frame, which nobody ever reads, and
         # that takes longer than all the rest of sending it.
         if self.state == self.STATE_OPEN:
             self.transport.write(self.factory.prepareMessage(payload, isBinary).payloadHybi)
 
     def serverClose(self, code: int | None = None) -> None:
-        self.transport.unregisterProducer()
         self.sendCloseFrame(code=1000 if code is None else code)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
