@@ -11,7 +11,7 @@ from agents_app.selectors import Rights
 from sessions_app import events, origins
 from sessions_app import selectors as chats
 from sessions_app import services as chat_services
-from sessions_app.errors import SessionNotFound
+from sessions_app.errors import ChatError, SessionNotFound
 from sessions_app.hub import Frame
 from sessions_app.models import ChatSession, Party
 from sessions_app.protocol import CLOSE_NOT_FOUND, clean_text
@@ -82,10 +82,11 @@ class AgentConsumer(FrameConsumer):
             self.close(CLOSE_NOT_FOUND)
             return
         before, self.rights = self.rights, rights
-        if rights == before:
-            return
+        # First: a chat may have been opened by the rights of before, while these were on their way.
         if self.opened is not None and self.opened.tenant_id not in rights.tenant_ids:
             self._close_chat()
+        if rights == before:
+            return
         for group in self._groups(before) - self._groups(rights):
             self.hub.leave(self, group)
         await self._greet()
@@ -145,6 +146,9 @@ class AgentConsumer(FrameConsumer):
         try:
             await self.hub.join(self, events.watch_group(session.session_id))
             self.send_frame("chat.session.ready", await self.in_thread(self._open, command))
+        except ChatError:
+            self._close_chat()  # the right to see it is gone by now
+            raise
         finally:
             self.release_events()
 

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
@@ -167,29 +166,11 @@ def _reference(typed: str) -> str | None:
 
 # --- a visitor's other chats ---------------------------------------------------------------------------------------
 
-_SESSIONS = ChatSession._meta.db_table
-_CHAIN = f"""
-WITH RECURSIVE chain(session_id, previous_session_id) AS (
-  SELECT session_id, previous_session_id FROM {_SESSIONS} WHERE id = %(pk)s
-UNION
-  SELECT linked.* FROM chain CROSS JOIN LATERAL (
-    SELECT session_id, previous_session_id FROM {_SESSIONS}
-    WHERE session_id = chain.previous_session_id AND tenant_id = %(tenant)s
-  UNION ALL
-    SELECT session_id, previous_session_id FROM {_SESSIONS}
-    WHERE previous_session_id = chain.session_id AND tenant_id = %(tenant)s
-  ) AS linked
-)
-SELECT session_id FROM chain LIMIT {MAX_CHAIN}
-"""
-
 
 def other_chats(rights: Rights, session: ChatSession) -> list[dict[str, object]]:
     """Summaries of other chats of the same visitor with the same tenant, the newest first. ``match`` says how that is
     known, and neither is proved: "browser", which has named the session as the one that it had before, or "email"."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CHAIN, {"pk": session.pk, "tenant": session.tenant_id})
-        chain = [session_id for (session_id,) in cursor.fetchall()]
+    chain = chats.linked_sessions(session, limit=MAX_CHAIN)
     others = visible_sessions(rights).filter(tenant=session.tenant_id).exclude(pk=session.pk).order_by("-pk")
     found = {other.pk: (other, "browser") for other in others.filter(session_id__in=chain)[:EARLIER]}
     if session.customer_email:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -27,9 +28,14 @@ def limited(login: View) -> View:
             response = render(request, "agents_app/too_many_logins.html", {"minutes": minutes}, status=429)
             response["Retry-After"] = -(-wait // 1000)
             return response
-        response = login(request, *args, **kwargs)
-        if response.status_code == 302:
-            throttles.give_back("login", address)
+        is_wrong = False
+        try:
+            response = login(request, *args, **kwargs)
+            is_wrong = response.status_code == HTTPStatus.OK  # the form again, with what is wrong
+        finally:
+            # Also when the database failed: nobody has guessed anything.
+            if not is_wrong:
+                throttles.give_back("login", address)
         return response
 
     return view

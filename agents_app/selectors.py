@@ -102,15 +102,16 @@ def any_available(tenant_id: int) -> bool:
 
 def can_be_given(user_id: int, tenant_id: int) -> bool:
     """Whether one more chat of the tenant may go to this agent without asking. Locks the agent's room: only in a
-    transaction, to whose end the answer holds."""
-    _lock_room(Agent.objects.filter(user_id=user_id))
-    return Agent.objects.with_room().filter(tenants=tenant_id, user_id=user_id).exists()
+    transaction, to whose end the answer holds. Not while somebody else has it locked: the messages of a whole batch may
+    wait for this answer."""
+    is_locked = _lock_room(Agent.objects.filter(user_id=user_id), skip_locked=True)
+    return bool(is_locked) and Agent.objects.with_room().filter(tenants=tenant_id, user_id=user_id).exists()
 
 
 def agent_with_room(tenant_id: int, *, other_than: int | None = None) -> int | None:
     """Of the tenant's agents who can be given one more chat, the one who has the fewest. Locks their room."""
-    _lock_room(Agent.objects.online().filter(tenants=tenant_id))
-    agents = Agent.objects.with_room().filter(tenants=tenant_id).exclude(user_id=other_than)
+    locked = _lock_room(Agent.objects.online().filter(tenants=tenant_id))
+    agents = Agent.objects.with_room().filter(tenants=tenant_id, user_id__in=locked).exclude(user_id=other_than)
     return agents.order_by("load", "?").values_list("user_id", flat=True).first()
 
 
@@ -118,12 +119,14 @@ def has_room(tenant_id: int) -> bool:
     return Agent.objects.with_room().filter(tenants=tenant_id).exists()
 
 
-def _lock_room(agents: AgentQuerySet) -> None:
-    """What is counted after it, by a statement of its own, no other transaction of these agents makes wrong.
+def _lock_room(agents: AgentQuerySet, *, skip_locked: bool = False) -> list[int]:
+    """The user ids of those whose room is locked: what is counted of them after it, by a statement of its own, no other
+    transaction makes wrong.
 
     It locks the users, whom no heartbeat ever touches, in one order.
     """
-    list(agents.select_related("user").order_by("user_id").select_for_update(of=("user",), no_key=True))
+    locked = agents.select_related("user").order_by("user_id")
+    return [agent.user_id for agent in locked.select_for_update(of=("user",), no_key=True, skip_locked=skip_locked)]
 
 
 def picture_of(user_id: int | None) -> str | None:

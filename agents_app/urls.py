@@ -28,6 +28,7 @@ api_urlpatterns = [
     path("sessions/<str:session_id>/tags", chats.SessionTagsView.as_view()),
     path("sessions/<str:session_id>/assign", chats.AssignView.as_view()),
     path("sessions/<str:session_id>/transfer", chats.TransferView.as_view()),
+    path("sessions/<str:session_id>/hold", chats.HoldView.as_view()),
     path("sessions/<str:session_id>/end", chats.EndView.as_view()),
     path("agents", agents.AgentsView.as_view()),
     path("agents/me", agents.MeView.as_view()),

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import Error, Tags, Warning, register
 
 SHORTEST_SECRET_KEY = 50
 
@@ -52,3 +52,12 @@ def check_frame_holds_message(app_configs, **kwargs) -> list[Error]:
     if settings.CHAT_MAX_FRAME_BYTES >= settings.CHAT_MAX_MESSAGE_CHARS * 4:
         return []
     return [Error("CHAT_MAX_FRAME_BYTES is too small for a message of CHAT_MAX_MESSAGE_CHARS.", id="chatcenter.E005")]
+
+
+@register(Tags.database)
+def check_sweep(app_configs, databases=None, **kwargs) -> list[Warning]:
+    """For `manage.py check --database default` alone: other checks leave the database in peace."""
+    from chatcenter import health
+
+    problem = health.sweep_problem() if databases else None
+    return [Warning(problem, id="chatcenter.W001")] if problem else []

@@ -1,11 +1,15 @@
+from datetime import timedelta
+
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 
-from sessions_app import services
+from sessions_app import retention, services
 from sessions_app.errors import ChatError
 from sessions_app.models import (
     Attachment,
@@ -15,6 +19,7 @@ from sessions_app.models import (
     OfflineMessage,
     Party,
     SessionEvent,
+    SweepRun,
     Tag,
     Tenant,
     TrailEntry,
@@ -67,18 +72,22 @@ class TenantAdmin(admin.ModelAdmin):
             },
         ),
         (
-            "Policy",
+            "Abandonment",
             {
+                "description": "When a chat is given up whose visitor is silent or gone, and what happens then.",
                 "fields": (
                     "session_expiry_seconds",
+                    "expiry_warning_seconds",
+                    "idle_rule_for_active",
                     "disconnect_timeout_seconds",
                     "heartbeat_interval_seconds",
                     "reopen_enabled",
-                    "idle_rule_for_active",
-                    "auto_assign",
-                )
+                    "abandonment_message",
+                ),
             },
         ),
+        ("Work of the agents", {"fields": ("auto_assign",)}),
+        ("Privacy", {"fields": ("retention_days",)}),
     )
 
     def get_readonly_fields(self, request, obj=None):
@@ -179,7 +188,7 @@ class ChatSessionAdmin(ReadOnlyAdmin):
     search_help_text = "Conversation id, session id, name or e-mail"
     show_full_result_count = False
     inlines = (NoteInline, AttachmentInline, TrailInline, SessionEventInline)
-    actions = ("end_sessions",)
+    actions = ("end_sessions", "erase_visitors")
     fieldsets = (
         (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to", "tags")}),
         (
@@ -194,9 +203,11 @@ class ChatSessionAdmin(ReadOnlyAdmin):
                     "last_activity_at",
                     "last_seen_at",
                     "waiting_since",
+                    "held_until",
                     "first_visitor_message_at",
                     "first_agent_message_at",
                     "closed_at",
+                    "erased_at",
                 )
             },
         ),
@@ -230,11 +241,52 @@ class ChatSessionAdmin(ReadOnlyAdmin):
                 over += 1
         self.message_user(request, f"{ended} ended." + (f" {over} had been abandoned." if over else ""), messages.INFO)
 
+    @admin.action(description="Erase the visitor of the selected chat")
+    def erase_visitors(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> HttpResponse | None:
+        """One visitor at a time, after a page that lists what would be erased."""
+        if queryset.count() != 1:
+            self.message_user(request, "Select one chat: one visitor is erased at a time.", messages.WARNING)
+            return None
+        session = queryset.select_related("tenant").get()
+        if request.POST.get("confirmed"):
+            has_same_email = "same_email" in request.POST
+            count = retention.erase_visitor(session, request.user, has_same_email=has_same_email)
+            self.message_user(request, f"The visitor was erased from {count} chats.", messages.SUCCESS)
+            return None
+        linked = retention.sessions_of_visitor(session)
+        same_email = retention.sessions_of_visitor(session, has_same_email=True).exclude(pk__in=linked)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Erase a visitor",
+            "opts": self.model._meta,
+            "session": session,
+            "linked": linked,
+            "same_email": same_email,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/sessions_app/chatsession/erase_visitor.html", context)
+
     def get_actions(self, request: HttpRequest) -> dict:
         actions = super().get_actions(request)
-        if not request.user.has_perm("sessions_app.change_chatsession"):
-            actions.pop("end_sessions", None)
+        needed = {"end_sessions": "change", "erase_visitors": "delete"}
+        for action, right in needed.items():
+            if not request.user.has_perm(f"sessions_app.{right}_chatsession"):
+                actions.pop(action, None)
         return actions
+
+
+@admin.register(SweepRun)
+class SweepRunAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "took", "idle", "disconnected", "examined", "skipped_locks", "lag")
+    show_full_result_count = False
+
+    @admin.display(description="Took")
+    def took(self, run: SweepRun) -> str:
+        return f"{(run.finished_at - run.started_at).total_seconds():.1f} s" if run.finished_at else "not finished"
+
+    @admin.display(description="Latest was late by (h:min:s)")
+    def lag(self, run: SweepRun) -> str:
+        return str(timedelta(seconds=run.lag_ms // 1000))
 
 
 @admin.register(Tag)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import Error as DatabaseError
 from django.http import HttpRequest
 from rest_framework import exceptions, serializers, status
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -328,7 +329,7 @@ class PollView(PublicView):
         page = selectors.transcript(session, after=after, limit=POLL_LIMIT)
         if outcome:
             took_ms = round((monotonic() - began) * 1000)
-            restorations.store([Restored(session.session_id, outcome, took_ms, after, page["last_seq"])])
+            self._note(Restored(session.session_id, outcome, took_ms, after, page["last_seq"]))
         return succeed(
             {
                 "session": selectors.visitor_view(session),
@@ -339,6 +340,15 @@ class PollView(PublicView):
                 "policy": policy_payload(session.tenant),
             }
         )
+
+    def _note(self, restored: Restored) -> None:
+        """Once a minute at most, whatever a client says of itself; and a report is not worth the visitor's answer."""
+        [wait] = throttles.take("restoration", [restored.session_id], ((1, 60),))
+        if not wait:
+            try:
+                restorations.store([restored])
+            except DatabaseError:
+                logger.exception("a restoration was not stored")
 
     def _take_in(self, session_id: UUID, data: dict[str, object]) -> str:
         """Returns the Restoration.Outcome, empty where nothing was restored."""

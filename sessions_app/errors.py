@@ -61,8 +61,8 @@ class SessionOver(ChatError):
     code, status = "session_over", 410
     message = "This chat session is over."
 
-    def __init__(self, session_status: str, reason: str) -> None:
-        super().__init__(status=session_status, reason=reason)
+    def __init__(self, session_status: str, reason: str, text: str = "") -> None:
+        super().__init__(status=session_status, reason=reason, text=text or None)
 
 
 class TooLarge(ChatError):

@@ -117,6 +117,8 @@ def status_changed(session: ChatSession, *, is_reopened: bool = False, agent_pic
     if session.status == Status.QUEUED:
         return Event(group, SESSION_UNASSIGNED, {})
     payload = {"status": session.status, "reason": session.closed_reason, "ended_by": session.ended_by}
+    if session.parting_words:
+        payload["text"] = session.parting_words
     return Event(group, SESSION_ENDED, payload)
 
 

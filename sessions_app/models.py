@@ -14,7 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -82,8 +82,9 @@ class Presence(models.TextChoices):
     GONE = "gone"
 
 
-# An idle chat is announced to be closed from here on: two minutes, and what passes between two looks at a quiet socket.
-EXPIRY_WARNING = timedelta(seconds=120 + 45)
+# What passes between two looks at a quiet socket: so much before its time both sides are told when a chat is closed.
+WARNING_SLACK = timedelta(seconds=45)
+SHORTEST_WARNING_SECONDS = 30
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 5
 MAX_RATING_COMMENT = 1000
@@ -94,6 +95,23 @@ MAX_TRAIL = 500
 
 # A hidden tab's timers fire once a minute; two missed beats and the network's jitter fit in before we say "gone".
 PRESENCE_TTL = timedelta(seconds=150)
+# Two beats fit into it.
+LONGEST_HEARTBEAT_SECONDS = PRESENCE_TTL.seconds // 2
+SHORTEST_HEARTBEAT_SECONDS = 10
+HIDDEN_TABS = (
+    f"Browsers let a hidden tab report only once a minute: with less than {PRESENCE_TTL.seconds} seconds, visitors who "
+    "are there would be abandoned."
+)
+HEARTBEATS_FIT = (
+    f"Between {SHORTEST_HEARTBEAT_SECONDS} and {LONGEST_HEARTBEAT_SECONDS} seconds: a visitor counts as gone "
+    f"{PRESENCE_TTL.seconds} seconds after the last heartbeat, and one that gets lost must not decide that."
+)
+
+MAX_HOLD_MINUTES = 60
+LONGEST_RETENTION_DAYS = 36_500
+
+# So long rows about runs of the sweep are kept.
+SWEEP_RUNS_KEPT = timedelta(days=30)
 
 
 def validate_origin(value: str) -> None:
@@ -152,16 +170,42 @@ class Tenant(models.Model):
 
     session_expiry_seconds = models.PositiveIntegerField(
         default=1800,
-        validators=[MinValueValidator(60)],
-        help_text="A chat is kept this long after the last activity.",
+        help_text="A chat is kept this long after the last activity: a message, a page load, use of the page.",
     )
     disconnect_timeout_seconds = models.PositiveIntegerField(
         default=300,
-        validators=[MinValueValidator(150)],
-        help_text="A visitor not seen for this long frees the agent. "
-        "Hidden tabs report once a minute, so less than 150 seconds would abandon people who are there.",
+        validators=[MinValueValidator(PRESENCE_TTL.seconds, HIDDEN_TABS)],
+        help_text=f"A visitor not seen for this long frees the agent. {HIDDEN_TABS}",
     )
-    heartbeat_interval_seconds = models.PositiveIntegerField(default=30, validators=[MinValueValidator(10)])
+    heartbeat_interval_seconds = models.PositiveIntegerField(
+        default=30,
+        validators=[
+            MinValueValidator(SHORTEST_HEARTBEAT_SECONDS, HEARTBEATS_FIT),
+            MaxValueValidator(LONGEST_HEARTBEAT_SECONDS, HEARTBEATS_FIT),
+        ],
+        help_text="So often the widget reports that its visitor is there.",
+    )
+    expiry_warning_seconds = models.PositiveIntegerField(
+        default=120,
+        db_default=120,
+        validators=[MinValueValidator(SHORTEST_WARNING_SECONDS)],
+        help_text="So long before the idle rule closes a chat, visitor and agent see the seconds count down.",
+    )
+    abandonment_message = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What the visitor reads when a chat was closed because nobody wrote or the connection was lost. "
+        "Empty: the widget says it, in the visitor's language.",
+    )
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION_DAYS)],
+        help_text="Closed chats are deleted for good after so many days, with messages, files, notes and their part "
+        "in the reports. Empty: never.",
+    )
     typing_preview = models.BooleanField(
         default=False,
         db_default=False,
@@ -194,6 +238,29 @@ class Tenant(models.Model):
                 name="tenant_expiry_not_before_disconnect",
                 violation_error_message="The session expiry cannot be shorter than the disconnect timeout.",
             ),
+            models.CheckConstraint(
+                condition=Q(disconnect_timeout_seconds__gte=PRESENCE_TTL.seconds),
+                name="tenant_disconnect_spares_hidden_tabs",
+                violation_error_message=HIDDEN_TABS,
+            ),
+            models.CheckConstraint(
+                condition=Q(heartbeat_interval_seconds__range=(SHORTEST_HEARTBEAT_SECONDS, LONGEST_HEARTBEAT_SECONDS)),
+                name="tenant_heartbeats_fit",
+                violation_error_message=HEARTBEATS_FIT,
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    expiry_warning_seconds__gte=SHORTEST_WARNING_SECONDS,
+                    expiry_warning_seconds__lt=F("session_expiry_seconds"),
+                ),
+                name="tenant_warning_before_expiry",
+                violation_error_message="The expiry warning has to be shorter than the session expiry.",
+            ),
+            models.CheckConstraint(
+                condition=Q(retention_days__isnull=True) | Q(retention_days__range=(1, LONGEST_RETENTION_DAYS)),
+                name="tenant_retention_fits",
+                violation_error_message=f"Chats are kept for 1 to {LONGEST_RETENTION_DAYS} days, or for ever.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -206,6 +273,10 @@ class Tenant(models.Model):
     @property
     def disconnect_timeout(self) -> timedelta:
         return timedelta(seconds=self.disconnect_timeout_seconds)
+
+    @property
+    def expiry_warning(self) -> timedelta:
+        return timedelta(seconds=self.expiry_warning_seconds)
 
 
 class ChatSessionQuerySet(models.QuerySet):
@@ -223,7 +294,8 @@ class ChatSessionQuerySet(models.QuerySet):
             Q(status=Status.QUEUED) | Q(tenant__idle_rule_for_active=True)
         )
         is_disconnected = Q(last_seen_at__lte=Now() - F("tenant__disconnect_timeout_seconds") * second)
-        return self.open().filter(is_idle | is_disconnected)
+        is_held = Q(held_until__gt=Now())
+        return self.open().filter(is_idle | is_disconnected).exclude(is_held)
 
 
 class ChatSession(models.Model):
@@ -286,6 +358,8 @@ class ChatSession(models.Model):
     left_at = models.DateTimeField(null=True, blank=True)
     is_visible = models.BooleanField(default=True)
     waiting_since = models.DateTimeField(null=True, blank=True)
+    # Until then no rule abandons it: an agent said so.
+    held_until = models.DateTimeField(null=True, blank=True)
     # When an agent first took it.
     accepted_at = models.DateTimeField(null=True, blank=True)
     first_visitor_message_at = models.DateTimeField(null=True, blank=True)
@@ -295,6 +369,8 @@ class ChatSession(models.Model):
     rating_score = models.PositiveSmallIntegerField(null=True, blank=True)
     rating_comment = models.CharField(max_length=MAX_RATING_COMMENT, blank=True, default="", db_default="")
     rated_at = models.DateTimeField(null=True, blank=True)
+    # Since then nothing of it says who the visitor was, or what anybody said.
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     tags = models.ManyToManyField("Tag", blank=True, related_name="sessions")
 
     objects = ChatSessionQuerySet.as_manager()
@@ -403,7 +479,18 @@ class ChatSession(models.Model):
 
     @property
     def expires_at(self) -> datetime:
-        return self.last_activity_at + self.tenant.session_expiry
+        return self._not_while_held(self.last_activity_at + self.tenant.session_expiry)
+
+    def _not_while_held(self, deadline: datetime) -> datetime:
+        return deadline if self.held_until is None else max(deadline, self.held_until)
+
+    @property
+    def parting_words(self) -> str:
+        """What its tenant tells the visitor of an abandoned chat; empty where it leaves that to the widget."""
+        return self.tenant.abandonment_message if self.status == Status.ABANDONED else ""
+
+    def is_held(self, now: datetime) -> bool:
+        return self.is_open and self.held_until is not None and self.held_until > now
 
     @property
     def ended_by(self) -> str | None:
@@ -412,19 +499,26 @@ class ChatSession(models.Model):
             return None
         return Party.SYSTEM if self.status == Status.ABANDONED else self.closed_reason
 
-    def due_reason(self, now: datetime) -> str | None:
-        """Why the sweep would abandon it at ``now``: the rule whose time ran out first, or None."""
-        if not self.is_open:
-            return None
-        deadlines = [(self.last_seen_at + self.tenant.disconnect_timeout, Reason.DISCONNECTED)]
+    @property
+    def deadline(self) -> tuple[datetime, str]:
+        """Of an open session: when a sweep would abandon it if nothing happens, and why: by the rule whose time runs
+        out first."""
+        gone_at = self._not_while_held(self.last_seen_at + self.tenant.disconnect_timeout)
+        deadlines = [(gone_at, Reason.DISCONNECTED)]
         if self.status == Status.QUEUED or self.tenant.idle_rule_for_active:
             deadlines.append((self.expires_at, Reason.IDLE))
-        deadline, reason = min(deadlines, key=lambda item: item[0])
+        return min(deadlines, key=lambda item: item[0])
+
+    def due_reason(self, now: datetime) -> str | None:
+        """Why the sweep would abandon it at ``now``, or None."""
+        if not self.is_open:
+            return None
+        deadline, reason = self.deadline
         return reason if deadline <= now else None
 
     def is_expiring(self, now: datetime) -> bool:
         """Whether the idle rule will take it soon; its twin in SQL is in presence.py."""
-        warning = min(EXPIRY_WARNING, self.tenant.session_expiry / 2)
+        warning = min(self.tenant.expiry_warning + WARNING_SLACK, self.tenant.session_expiry / 2)
         is_ruled = self.status == Status.QUEUED or (self.is_open and self.tenant.idle_rule_for_active)
         return is_ruled and now >= self.expires_at - warning
 
@@ -727,3 +821,24 @@ class Restoration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} in {self.took_ms} ms"
+
+
+class SweepRun(models.Model):
+    """One run of the sweep; without ``finished_at`` it still goes on, or was killed."""
+
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    # Sessions whose time was over when it looked.
+    examined = models.PositiveIntegerField(default=0)
+    idle = models.PositiveIntegerField(default=0)
+    disconnected = models.PositiveIntegerField(default=0)
+    # Of the examined ones, those that somebody else was writing to: the next run looks again.
+    skipped_locks = models.PositiveIntegerField(default=0)
+    # How long the time of the latest one had been over.
+    lag_ms = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M:%S}"

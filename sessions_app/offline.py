@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from sessions_app import events, selectors
-from sessions_app.errors import Conflict
+from sessions_app.errors import Conflict, Invalid
 from sessions_app.models import OfflineMessage, Tenant
 
 
@@ -24,8 +24,11 @@ def leave_message(
 ) -> tuple[OfflineMessage, bool]:
     """The message, and whether it is new. ``body`` has been through protocol.clean_text().
 
-    The same id again is the message that was left; with other words of the visitor it is a Conflict.
+    The same id again is the message that was left; with other words of the visitor it is a Conflict. Raises Invalid
+    where the tenant has no form for it.
     """
+    if not tenant.offline_form and not OfflineMessage.objects.filter(tenant=tenant, message_id=message_id).exists():
+        raise Invalid("This website has no form for messages while nobody is there.")
     words = {"name": name, "email": email, "body": body}
     page = {"page_url": page_url, "page_title": page_title, "locale": locale}
     message, is_new = OfflineMessage.objects.get_or_create(

@@ -20,7 +20,7 @@ from sessions_app.dbthread import DatabaseThread
 from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
-from sessions_app.models import EXPIRY_WARNING, MAX_TRAIL, PRESENCE_TTL, ChatSession, Presence, Tenant, TrailEntry
+from sessions_app.models import MAX_TRAIL, PRESENCE_TTL, WARNING_SLACK, ChatSession, Presence, Tenant, TrailEntry
 from sessions_app.serializers import timestamp
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,11 @@ _SESSIONS = ChatSession._meta.db_table
 _TRAIL = TrailEntry._meta.db_table
 _HAS_ROOM = f"(SELECT count(*) FROM {_TRAIL} AS step WHERE step.session_id = moved.id) < {MAX_TRAIL}"
 
+# ChatSession.expires_at. (GREATEST knows no NULLs.)
+_EXPIRES_AT = (
+    "GREATEST(session.last_activity_at + tenant.session_expiry_seconds * interval '1 second', session.held_until)"
+)
+
 # A session whose time is over by the rules of ChatSession.is_restorable() is left alone: a beat must not bring it
 # back to life. So is one that somebody else has locked: its beat joins the next flush, and nobody waits for it. Who was
 # gone until now is back, which is a step of the trail.
@@ -58,19 +63,19 @@ WITH beat AS (
     tenant.allowed_origins,
     session.left_at IS NOT NULL OR session.last_seen_at < statement_timestamp() - %s * interval '1 second' AS is_back,
     CASE WHEN (session.status = 'queued' OR tenant.idle_rule_for_active)
-        AND session.last_activity_at <= statement_timestamp()
-          - GREATEST(tenant.session_expiry_seconds - %s, tenant.session_expiry_seconds / 2.0) * interval '1 second'
+        AND {_EXPIRES_AT} <= statement_timestamp()
+          + LEAST(tenant.expiry_warning_seconds + {WARNING_SLACK.seconds}, tenant.session_expiry_seconds / 2.0)
+            * interval '1 second'
       THEN tenant.session_expiry_seconds * interval '1 second' END AS expires_in
   FROM {_SESSIONS} AS session
   JOIN beat USING (session_id)
   JOIN {Tenant._meta.db_table} AS tenant ON tenant.id = session.tenant_id
   WHERE session.status IN ('queued', 'active')
     AND tenant.is_active
-    AND NOT ((session.status = 'queued' OR tenant.idle_rule_for_active)
-      AND session.last_activity_at <= statement_timestamp() - tenant.session_expiry_seconds * interval '1 second')
-    AND NOT (session.last_seen_at <= statement_timestamp() - tenant.disconnect_timeout_seconds * interval '1 second'
-      AND NOT (tenant.reopen_enabled AND session.last_activity_at
-        > statement_timestamp() - tenant.session_expiry_seconds * interval '1 second'))
+    AND NOT ((session.status = 'queued' OR tenant.idle_rule_for_active) AND {_EXPIRES_AT} <= statement_timestamp())
+    AND NOT (GREATEST(
+        session.last_seen_at + tenant.disconnect_timeout_seconds * interval '1 second', session.held_until
+      ) <= statement_timestamp() AND NOT (tenant.reopen_enabled AND {_EXPIRES_AT} > statement_timestamp()))
   FOR NO KEY UPDATE OF session SKIP LOCKED
 ), moved AS (
   UPDATE {_SESSIONS} AS session
@@ -83,7 +88,8 @@ WITH beat AS (
   WHERE session.id = before.id
   RETURNING session.id, session.session_id, session.tenant_id, session.assigned_to_id, session.status,
     session.last_seen_at, session.last_seq, before.allowed_origins,
-    session.last_activity_at + before.expires_in AS expires_at,
+    CASE WHEN before.expires_in IS NOT NULL
+      THEN GREATEST(session.last_activity_at + before.expires_in, session.held_until) END AS expires_at,
     before.is_visible <> before.visible OR before.is_back AS has_changed,
     CASE WHEN before.is_back THEN before.last_seen_at END AS gone_since
 ), step AS (
@@ -129,7 +135,7 @@ def stamp(beats: dict[UUID, tuple[bool, bool]]) -> tuple[dict[UUID, Beat | ChatE
     visible = [is_visible for is_visible, _ in beats.values()]
     active = [is_active for _, is_active in beats.values()]
     with connection.cursor() as cursor:
-        parameters = [list(beats), visible, active, PRESENCE_TTL.total_seconds(), EXPIRY_WARNING.total_seconds()]
+        parameters = [list(beats), visible, active, PRESENCE_TTL.total_seconds()]
         cursor.execute(_STAMP, parameters)
         rows = cursor.fetchall()
     answers: dict[UUID, Beat | ChatError] = {}

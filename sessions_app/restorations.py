@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from sessions_app.dbthread import DatabaseThread
 from sessions_app.loops import PerLoop
 from sessions_app.models import ChatSession, Message, Restoration
 
@@ -67,7 +67,6 @@ class Notebook:
     def __init__(self) -> None:
         self._noted: list[Restored] = []
         self._flusher: asyncio.Task | None = None
-        self._thread = DatabaseThread("restorations")
 
     def note(self, restored: Restored) -> None:
         if len(self._noted) < MAX_WAITING:
@@ -80,7 +79,8 @@ class Notebook:
             await asyncio.sleep(FLUSH_SECONDS)
             noted, self._noted = self._noted, []
             try:
-                await self._thread.run(store, noted)
+                # Not on a connection of its own: it is needed too seldom to keep one.
+                await database_sync_to_async(store, thread_sensitive=False)(noted)
             except DatabaseError:
                 logger.exception("%d restorations were not stored, trying again", len(noted))
                 self._noted = [*noted, *self._noted][:MAX_WAITING]

@@ -13,8 +13,10 @@ from django.db.models.expressions import RawSQL
 
 from sessions_app.models import ChatSession, Message, Note, SearchText
 
-# A tsvector over 1 MB is an error, and closing a chat must not fail for what was said in it.
+# A tsvector over 1 MB is an error, and closing a chat must not fail for what was said in it. Cut at each step: one
+# character can be eighteen once it is normalised, and two where its script has no spaces. Of a chat the newest lines.
 MAX_CHARS = 100_000
+MAX_LINES = 2_000
 
 # ASCII's, Latin-1's, general and CJK punctuation. (Not "whatever is no letter": a database in the C locale knows no
 # letters beyond ASCII.)
@@ -30,8 +32,9 @@ _SPACELESS = (
 
 def _words(text: str) -> str:
     """SQL: the words of the SQL expression ``text``, with spaces between them."""
-    plain = f"regexp_replace(lower(normalize({text}, NFKC)), '{_PUNCTUATION}', ' ', 'g')"
-    return rf"regexp_replace({plain}, '{_SPACELESS}', ' \1 ', 'g')"
+    normal = f"left(lower(normalize(left({text}, {MAX_CHARS}), NFKC)), {MAX_CHARS})"
+    plain = f"regexp_replace({normal}, '{_PUNCTUATION}', ' ', 'g')"
+    return rf"left(regexp_replace({plain}, '{_SPACELESS}', ' \1 ', 'g'), {MAX_CHARS})"
 
 
 _SESSION, _MESSAGE, _NOTE, _TEXT = (model._meta.db_table for model in (ChatSession, Message, Note, SearchText))
@@ -41,13 +44,14 @@ _WHO = "concat_ws(' ', session.customer_name, session.customer_email, session.co
 INDEX = f"""
 INSERT INTO {_TEXT} (session_id, words)
 SELECT session.id, setweight(to_tsvector('simple', {_words(_WHO)}), 'A')
-  || to_tsvector('simple', {_words(f"left(coalesce(said.text, ''), {MAX_CHARS})")})
+  || to_tsvector('simple', {_words("coalesce(said.text, '')")})
 FROM {_SESSION} AS session
 CROSS JOIN LATERAL (
   SELECT string_agg(line.body, ' ' ORDER BY line.place) AS text
   FROM (
     SELECT body, seq AS place FROM {_MESSAGE} WHERE session_id = session.id AND sender_type <> 'system'
     UNION ALL SELECT body, after_seq FROM {_NOTE} WHERE session_id = session.id
+    ORDER BY place DESC LIMIT {MAX_LINES}
   ) AS line
 ) AS said
 WHERE session.id = ANY(%s::bigint[]) AND session.closed_at IS NOT NULL

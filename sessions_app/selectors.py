@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from importlib import import_module
+from itertools import accumulate
 from types import ModuleType
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from sessions_app.serializers import (
     explanation_payload,
     message_payload,
     note_payload,
+    said_payload,
     summary_payload,
     trail_payload,
     visitor_session_payload,
@@ -39,6 +41,7 @@ from sessions_app.serializers import (
 MAX_POSITIONS = 100
 # What agents are shown of one session, the newest.
 SHOWN_NOTES = 500
+SHOWN_NOTE_CHARS = 200_000  # a frame that a slow line takes before the next beat
 SHOWN_TRAIL = 200
 
 
@@ -190,9 +193,11 @@ def with_attachments(messages: list[Message]) -> list[Message]:
 
 
 def notes(session: ChatSession) -> list[dict[str, object]]:
-    """What agents have noted, oldest first."""
+    """What agents have noted, oldest first; of very many or very long ones the newest."""
     newest = Note.objects.filter(session=session).order_by("-pk")[:SHOWN_NOTES]
-    return [note_payload(note, session.session_id) for note in reversed(newest)]
+    room = accumulate(len(note.body) for note in newest)
+    shown = [note for note, chars in zip(newest, room, strict=True) if chars <= SHOWN_NOTE_CHARS]
+    return [note_payload(note, session.session_id) for note in reversed(shown)]
 
 
 def trail(session: ChatSession, *, has_pages: bool = True) -> list[dict[str, object]]:
@@ -221,12 +226,74 @@ def explanation(session: ChatSession) -> dict[str, object] | None:
 
 
 def summaries(sessions: Iterable[ChatSession]) -> list[dict[str, object]]:
-    """The sessions as agents see them; three queries in all, if ``tenant`` and ``assigned_to`` are loaded."""
+    """The sessions as agents see them; five queries in all, if ``tenant`` and ``assigned_to`` are loaded. Besides
+    what events tell, what only the transcript knows: the last that was said, and how much of it is unread."""
     sessions = list(sessions)
     prefetch_related_objects(sessions, "tags")
     now = database_now()
     newest = last_messages(sessions)
-    return [summary_payload(session, newest.get(session.pk), now) for session in sessions]
+    said = _said(sessions)
+    return [
+        {**summary_payload(session, newest.get(session.pk), now), **said_payload(*said[session.pk], session)}
+        for session in sessions
+    ]
+
+
+_SESSIONS, _MESSAGES = ChatSession._meta.db_table, Message._meta.db_table
+MOST_UNREAD = 100
+_SAID = f"""
+SELECT session.id, said.id, unread.count
+FROM {_SESSIONS} AS session
+LEFT JOIN LATERAL (
+  SELECT id FROM {_MESSAGES} WHERE session_id = session.id AND sender_type <> 'system' ORDER BY seq DESC LIMIT 1
+) AS said ON TRUE
+LEFT JOIN LATERAL (
+  SELECT seq FROM {_MESSAGES} WHERE session_id = session.id AND sender_type = 'agent' AND session.closed_at IS NULL
+  ORDER BY seq DESC LIMIT 1
+) AS answer ON TRUE
+CROSS JOIN LATERAL (
+  SELECT count(*) FROM (
+    SELECT FROM {_MESSAGES} WHERE session_id = session.id AND sender_type = 'visitor' AND session.closed_at IS NULL
+      AND seq > GREATEST(session.agent_read_seq, answer.seq) LIMIT {MOST_UNREAD}
+  ) AS visitors
+) AS unread
+WHERE session.id = ANY(%s)
+"""
+
+
+def _said(sessions: Iterable[ChatSession]) -> dict[int, tuple[Message | None, int]]:
+    """session pk -> its newest message that is no system line, and the visitor's messages, MOST_UNREAD at most, after
+    what an agent has read or written; of a closed session 0."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SAID, [[session.pk for session in sessions]])
+        rows = cursor.fetchall()
+    messages = Message.objects.in_bulk([pk for _, pk, _ in rows if pk is not None])
+    with_attachments(list(messages.values()))
+    return {session_pk: (messages.get(pk), unread) for session_pk, pk, unread in rows}
+
+
+_CHAIN = f"""
+WITH RECURSIVE chain(session_id, previous_session_id) AS (
+  SELECT session_id, previous_session_id FROM {_SESSIONS} WHERE id = %(pk)s
+UNION
+  SELECT linked.* FROM chain CROSS JOIN LATERAL (
+    SELECT session_id, previous_session_id FROM {_SESSIONS}
+    WHERE session_id = chain.previous_session_id AND tenant_id = %(tenant)s
+  UNION ALL
+    SELECT session_id, previous_session_id FROM {_SESSIONS}
+    WHERE previous_session_id = chain.session_id AND tenant_id = %(tenant)s
+  ) AS linked
+)
+SELECT session_id FROM chain LIMIT %(limit)s
+"""
+
+
+def linked_sessions(session: ChatSession, *, limit: int | None = None) -> list[UUID]:
+    """The session_id of the session and of those of its tenant that are linked to it, however far: one was named as
+    the one that the browser had before the other."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAIN, {"pk": session.pk, "tenant": session.tenant_id, "limit": limit})
+        return [session_id for (session_id,) in cursor.fetchall()]
 
 
 def due_sessions(*, after_pk: int, limit: int) -> list[tuple[int, UUID]]:

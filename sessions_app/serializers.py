@@ -13,6 +13,7 @@ from sessions_app import filetypes
 from sessions_app.models import (
     HIGHEST_SCORE,
     LOWEST_SCORE,
+    MAX_HOLD_MINUTES,
     MAX_RATING_COMMENT,
     Attachment,
     ChatSession,
@@ -97,6 +98,7 @@ def policy_payload(tenant: Tenant) -> dict[str, int]:
         "session_expiry_ms": tenant.session_expiry_seconds * 1000,
         "heartbeat_interval_ms": tenant.heartbeat_interval_seconds * 1000,
         "disconnect_timeout_ms": tenant.disconnect_timeout_seconds * 1000,
+        "expiry_warning_ms": tenant.expiry_warning_seconds * 1000,
     }
 
 
@@ -216,6 +218,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "last_seen_at": timestamp(session.last_seen_at),
         "presence": session.presence(now),
         "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
+        "held_until": timestamp(session.held_until) if session.is_held(now) else None,
         "last_seq": session.last_seq,
         "last_message": None if last_message is None else _preview(last_message, session),
         "visitor_read_seq": session.visitor_read_seq,
@@ -227,6 +230,11 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "rating": rating_payload(session),
         "tags": [tag.name for tag in session.tags.all()],
     }
+
+
+def said_payload(message: Message | None, unread: int, session: ChatSession) -> dict[str, object]:
+    """What a summary has besides where it is fetched."""
+    return {"last_text": None if message is None else _preview(message, session), "unread": unread}
 
 
 def note_payload(note: Note, session_id: UUID) -> dict[str, object]:
@@ -434,6 +442,12 @@ class TransferInput(serializers.Serializer):
         if (data.get("to_agent_id") is None) != data["to_queue"]:
             raise serializers.ValidationError({"to_agent_id": ["Name an agent, or the queue."]})
         return data
+
+
+class HoldInput(serializers.Serializer):
+    """No minutes take the hold back."""
+
+    minutes = StrictIntegerField(min_value=0, max_value=MAX_HOLD_MINUTES)
 
 
 class TagField(StrictCharField):

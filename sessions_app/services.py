@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Value, prefetch_related_objects
-from django.db.models.functions import Least, Lower
+from django.db.models.functions import Least, Lower, Now
 
 from sessions_app import events, selectors, tokens
 from sessions_app.errors import (
@@ -25,6 +25,7 @@ from sessions_app.errors import (
     TenantNotFound,
 )
 from sessions_app.models import (
+    SWEEP_RUNS_KEPT,
     Attachment,
     ChatSession,
     Message,
@@ -34,6 +35,7 @@ from sessions_app.models import (
     Reason,
     SessionEvent,
     Status,
+    SweepRun,
     Tag,
     Tenant,
     TrailEntry,
@@ -43,7 +45,8 @@ from sessions_app.work import SYSTEM, Actor, Work, verb
 
 VISITOR = Actor(Party.VISITOR)
 
-SWEEP_BATCH = 500
+# Locked together while their ends are written; more would be locked for longer.
+SWEEP_BATCH = 200
 
 
 class Post(NamedTuple):
@@ -372,8 +375,9 @@ def _show_page(work: Work, session: ChatSession, url: str, title: str, referrer:
     # A reload, a reconnect or a changed title is no step.
     if url and url != session.page_url:
         work.step(session, TrailEntry.Kind.PAGE, url=url, title=title, referrer=referrer)
-    session.page_url, session.page_title = url, title
-    work.announce(_session_changed(session, work.now))
+    if (url, title) != (session.page_url, session.page_title):
+        session.page_url, session.page_title = url, title
+        work.announce(_session_changed(session, work.now))
 
 
 def mark_read(session_id: UUID, by: Party, seq: int) -> None:
@@ -561,6 +565,22 @@ def end_session(work: Work, session_id: UUID, actor: Actor) -> ChatSession:
 
 
 @verb
+def hold_session(work: Work, session_id: UUID, agent: Actor, *, minutes: int) -> ChatSession:
+    """No rule abandons the chat for so many minutes from now on; 0: from now on the rules hold again. For whom see
+    _require_disposal(). Raises SessionNotFound, SessionOver, Taken."""
+    session = work.lock(session_id, agent=agent)
+    _require_open(work, session)
+    _require_disposal(session, agent)
+    was_expiring = session.is_expiring(work.now)
+    session.held_until = work.now + timedelta(minutes=minutes) if minutes else None
+    ChatSession.objects.filter(pk=session.pk).update(held_until=session.held_until)
+    work.announce(_session_changed(session, work.now))
+    if was_expiring:
+        work.announce(events.expiring(session, session.expires_at, work.now))
+    return session
+
+
+@verb
 def add_note(work: Work, session_id: UUID, agent: Actor, *, client_message_id: UUID, body: str) -> Posted:
     """What an agent tells the colleagues about a chat, open or closed: no visitor hears of it, and the session stays
     as it is. The same id again is a repeat, with another body a Conflict. Raises SessionNotFound."""
@@ -628,22 +648,31 @@ def rate_session(work: Work, session_id: UUID, *, score: int, comment: str = "")
 
 
 def _over(session: ChatSession) -> SessionOver:
-    return SessionOver(session.status, session.closed_reason)
+    return SessionOver(session.status, session.closed_reason, session.parting_words)
 
 
 def sweep(*, batch_size: int = SWEEP_BATCH) -> Counter[str]:
-    """Abandons every open session whose time is over; returns how many, by reason.
+    """Abandons every open session whose time is over; returns how many, by reason. Each run is a SweepRun.
 
     In batches, each a transaction of its own, so that nothing is locked for long. Locked rows are skipped: somebody
-    is writing to them, and the next run looks again. Two sweeps at once share the work.
+    is writing to them, and the next run looks again. Two sweeps at once share the work; one that is killed loses
+    nothing but its last batch, which the next one finds.
     """
+    run = SweepRun.objects.create()
     abandoned: Counter[str] = Counter()
     positions = selectors.all_queue_positions()
     last_pk = 0
     while due := selectors.due_sessions(after_pk=last_pk, limit=batch_size):
         last_pk = due[-1][0]
         batch = _sweep_batch([session_id for _, session_id in due], positions)
-        abandoned.update(session.closed_reason for session in batch)
+        abandoned.update(batch.reasons)
+        run.examined += len(due)
+        run.skipped_locks += len(due) - batch.locked
+        run.lag_ms = max(run.lag_ms, round(batch.lag / timedelta(milliseconds=1)))
+    run.idle, run.disconnected = abandoned[Reason.IDLE], abandoned[Reason.DISCONNECTED]
+    run.finished_at = Now()
+    run.save()
+    SweepRun.objects.filter(started_at__lt=Now() - SWEEP_RUNS_KEPT).delete()
     return abandoned
 
 
@@ -664,12 +693,21 @@ def _index_batch(work: Work, session_ids: Sequence[UUID]) -> int:
     return len(sessions)
 
 
+class _Batch(NamedTuple):
+    """``locked``: how many sessions nobody else was writing to. ``lag``: how long the time of the latest was over."""
+
+    reasons: list[str]
+    locked: int
+    lag: timedelta
+
+
 @verb
-def _sweep_batch(work: Work, session_ids: Sequence[UUID], positions: dict[int, int]) -> list[ChatSession]:
-    # The locked row decides: a session whose message was committed meanwhile is no longer due.
+def _sweep_batch(work: Work, session_ids: Sequence[UUID], positions: dict[int, int]) -> _Batch:
     locked = work.lock_many(session_ids, skip_locked=True).values()
+    # The locked row decides: a session whose message was committed meanwhile is no longer due.
     batch = [session for session in locked if session.due_reason(work.now)]
+    lag = max((work.now - session.deadline[0] for session in batch), default=timedelta())
     prefetch_related_objects(batch, "assigned_to", "tags")
     for session in batch:
         _abandon(work, session, positions.get(session.pk))
-    return batch
+    return _Batch([session.closed_reason for session in batch], len(locked), lag)

@@ -2,9 +2,12 @@ import logging
 
 from celery import shared_task
 
-from sessions_app import attachments, services
+from sessions_app import attachments, retention, services
 
 logger = logging.getLogger(__name__)
+
+# Less than a task may take; what is left is deleted an hour later.
+DELETION_SECONDS = 120
 
 
 @shared_task
@@ -16,3 +19,9 @@ def sweep_sessions() -> None:
 def delete_orphaned_attachments() -> None:
     if deleted := attachments.delete_orphans():
         logger.info("%d files were deleted whose message was never stored", deleted)
+
+
+@shared_task
+def delete_old_sessions() -> None:
+    if deleted := retention.delete_old_sessions(most_seconds=DELETION_SECONDS):
+        logger.info("%d chats were deleted that were older than their tenants keep them", deleted)

@@ -45,8 +45,7 @@ class Actor(NamedTuple):
 
 SYSTEM = Actor(Party.SYSTEM)
 
-# What the visitor is told of a transition where that is less than what it was: how an agent came to have the chat is
-# the agents' affair.
+# What the visitor's system line is worded by, where the widget, in its languages, need not know what it was exactly.
 _TOLD = {
     (Reason.ASSIGNED, Status.ACTIVE): Reason.ACCEPTED,
     (Reason.TRANSFERRED, Status.ACTIVE): Reason.ACCEPTED,
@@ -229,6 +228,8 @@ class Work:
             )
         )
         told = {"reason": str(_TOLD.get((reason, to), reason)), **({"agent_name": agent_name} if agent_name else {})}
+        if session.parting_words:
+            told["text"] = session.parting_words
         message = self.say(session, SYSTEM, text, event=told)
         self.announce(events.message_new(session, message, also=followed))
         picture = selectors.agent_directory().picture_of(session.assigned_to_id) if to == Status.ACTIVE else None

@@ -99,6 +99,7 @@ def test_start_answers_with_all_that_a_client_needs(api, tenant):
         "session_expiry_ms": 1_800_000,
         "heartbeat_interval_ms": 30_000,
         "disconnect_timeout_ms": 300_000,
+        "expiry_warning_ms": 120_000,
     }
     assert datetime.fromisoformat(data["created_at"]).tzinfo is not None
     row = ChatSession.objects.get(session_id=data["session_id"])

@@ -24,7 +24,7 @@ RANKS = [
     {"selectors", "events", "rows", "simulator", "demo"},
     {"work"},
     {"services", "offline"},
-    {"writer", "presence", "restorations"},
+    {"writer", "presence", "restorations", "retention"},
     {"shutdown", "attachments"},
     {"sockets"},
     {"api", "consumers", "tasks", "admin", "views", "sweep", "widget_snippet"},
@@ -77,7 +77,7 @@ def calls(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-WRITERS = {"sessions_app/services.py", "sessions_app/work.py", "sessions_app/rows.py"}
+WRITERS = {"sessions_app/services.py", "sessions_app/work.py", "sessions_app/rows.py", "sessions_app/retention.py"}
 WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete", "update"}
 RULED = re.compile(r"\b(ChatSession|Message|SessionEvent)\.objects")
 

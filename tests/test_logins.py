@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 
 from tests.factories import PASSWORD, make_agent, make_tenant
 
@@ -79,6 +80,19 @@ def test_a_Redis_that_fails_locks_nobody_out(client, alice, monkeypatch):
     for _ in range(21):
         assert attempt(client, "wrong").status_code == 200
     assert attempt(client, PASSWORD).status_code == 302
+
+
+def test_a_database_that_fails_costs_nobody_a_try(client, alice, monkeypatch):
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr("django.contrib.auth.forms.authenticate", fail)
+        for _ in range(25):
+            assert attempt(client, PASSWORD).status_code == 500
+    assert attempt(client, PASSWORD).status_code == 302
+
+
+def fail(*args, **kwargs):
+    raise OperationalError
 
 
 def test_AT10_forty_guesses_at_once_are_no_more_than_twenty(start_server):

@@ -27,6 +27,11 @@ def api(client):
 
 
 @pytest.fixture
+def tenant(db):
+    return make_tenant(offline_form=True)
+
+
+@pytest.fixture
 def rung(monkeypatch):
     """The frames that were published."""
     frames = []
@@ -68,6 +73,16 @@ def test_name_and_page_may_be_left_out(api, tenant):
     assert OfflineMessage.objects.get().name == ""
 
 
+def test_a_tenant_without_the_form_takes_none_but_what_it_has_is_told_again(api, tenant):
+    taken = message()
+    ok(api.post("offline", taken), 201)
+    tenant.offline_form = False
+    tenant.save()
+    ok(api.post("offline", taken), 200)
+    error(api.post("offline", message()), "invalid", 400)
+    assert OfflineMessage.objects.count() == 1
+
+
 def test_a_repeat_is_one_message_and_another_text_under_its_id_a_conflict(api, tenant):
     first = message()
     assert ok(api.post("offline", first), 201) == ok(api.post("offline", first), 200)
@@ -77,7 +92,7 @@ def test_a_repeat_is_one_message_and_another_text_under_its_id_a_conflict(api, t
 
 
 def test_the_same_id_at_another_tenant_is_another_message(api, tenant):
-    make_tenant("other-tenant")
+    make_tenant("other-tenant", offline_form=True)
     first = message()
     ok(api.post("offline", first), 201)
     ok(api.post("offline", {**first, "tenant_id": "other-tenant"}), 201)
@@ -202,6 +217,8 @@ def test_with_an_agent_online_there_is_a_chat(api, asking_tenant):
 
 
 def test_a_tenant_without_the_form_has_chats_at_any_time(api, tenant):
+    tenant.offline_form = False
+    tenant.save()
     ok(start(api), 201)
 
 
@@ -309,7 +326,9 @@ def test_nonsense_is_refused(desk, tenant, body):
 
 
 def test_AT04_messages_of_other_tenants_are_not_there(desk, charlie):
-    foreign = left(charlie.tenants.get())
+    other = charlie.tenants.get()
+    other.offline_form = True
+    foreign = left(other)
     assert ok(desk.get(AGENTS))["messages"] == []
     error(put(desk, foreign.pk), "invalid", 404)
     error(put(desk, "x"), "invalid", 404)

@@ -3,8 +3,10 @@
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 
-from sessions_app import services
+from sessions_app import restorations, services
+from sessions_app.models import Restoration
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, fresh, make_session, say, transitions
 from tests.test_api import PUBLIC, SHOP, Api, error, ok
@@ -166,3 +168,18 @@ def test_older_messages_are_asked_for_by_what_comes_after_them(client, vera):
     path = f"{PUBLIC}/session/{vera.session.session_id}"
     data = ok(client.get(path, {"before": 4, "limit": 2}, headers=headers))
     assert (bodies_of(data), data["has_more"]) == (["line 0", "line 1"], True)
+
+
+def test_a_restoration_is_counted_once_a_minute_whatever_a_client_says(poll):
+    for _ in range(3):
+        ok(poll(hello={"restored": True}))
+    assert Restoration.objects.count() == 1
+
+
+def test_a_report_that_cannot_be_written_costs_no_answer(poll, monkeypatch):
+    monkeypatch.setattr(restorations, "store", fail)
+    assert bodies_of(ok(poll(hello={"restored": True}))) == ["Hello"]
+
+
+def fail(noted):
+    raise OperationalError

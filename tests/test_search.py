@@ -1,6 +1,7 @@
 """Finding chats: the history's search and filters, and the list of what is open."""
 
 from datetime import UTC, datetime, timedelta
+from unicodedata import category
 from uuid import UUID, uuid4
 
 import pytest
@@ -256,10 +257,32 @@ def test_the_longest_text_that_is_read_makes_no_tsvector_too_long():
         # One character that NFKC makes eighteen of.
         "".join(f"{number:x}\ufdfa" for number in range(search.MAX_CHARS // 5))[: search.MAX_CHARS],
     ]
+    # And with different letters in between, which is what a visitor would have to type.
+    letters = [chr(code) for code in range(0x10000, 0x1FFFF) if category(chr(code)).startswith("L")]
+    worst.append("".join(f"{sign}{letter}" for sign in "\ufdfa\ufdfb" for letter in letters)[: search.MAX_CHARS])
     with connection.cursor() as cursor:
         for text in worst:
             cursor.execute(f"SELECT pg_column_size(to_tsvector('simple', {search._words('%s::text')}))", [text])
             assert cursor.fetchone()[0] < 2**20
+
+
+def test_a_text_that_grows_once_it_is_normalised_keeps_no_chat_from_being_closed(tenant, alice):
+    vera = make_session(tenant, says="Hello", agent=alice)
+    letters = [chr(code) for code in range(0x10000, 0x1FFFF) if category(chr(code)).startswith("L")]
+    grown = "".join(f"\ufdfa{letter}" for letter in letters)
+    for start in range(0, 100_000, 4000):
+        say(vera, grown[start % len(grown) :][:4000])
+    assert close(vera).closed_at is not None
+    assert SearchText.objects.filter(session=vera.session).exists()
+
+
+def test_of_very_many_lines_the_newest_are_read(tenant, find, monkeypatch):
+    vera = make_session(tenant, says="first")
+    for line in range(4):
+        say(vera, f"line{line}")
+    monkeypatch.setattr(search, "INDEX", search.INDEX.replace(f"LIMIT {search.MAX_LINES}", "LIMIT 2"))
+    close(vera)
+    assert (find(history=1, q="first"), len(find(history=1, q="line3"))) == ([], 1)
 
 
 def test_chats_that_an_older_release_has_closed_are_made_findable(tenant, find, capsys):
@@ -485,8 +508,8 @@ def test_every_page_takes_as_many_queries(client, alice, bob, tenant, django_ass
             close(session)
     assert Tag.objects.count() == 8
     for query in ({"open": 1}, {"history": 1}, {"history": 1, "q": "hello", "tag": "tag 5", "status": "ended"}):
-        # 2 login, 2 rights, 1 to 3 of finding, 1 sessions, 1 tags, 1 clock, 1 last messages, 4 counts
-        with django_assert_max_num_queries(16):
+        # 2 login, 2 rights, 1 to 3 of finding, 1 sessions, 1 tags, 1 clock, 1 last messages, 2 what was said, 4 counts
+        with django_assert_max_num_queries(18):
             ask(client, **query)
 
 

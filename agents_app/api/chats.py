@@ -20,6 +20,7 @@ from sessions_app.serializers import (
     AgentMessageInput,
     AssignInput,
     HistoryInput,
+    HoldInput,
     StrictCharField,
     TagsInput,
     TransferInput,
@@ -148,10 +149,14 @@ class VisitorView(AgentView):
         )
 
 
+class TagsOfInput(serializers.Serializer):
+    tenant = StrictCharField(max_length=64, required=False, allow_blank=True)
+
+
 class TagsView(AgentView):
     def get(self, request: Request) -> Response:
         tags = Tag.objects.filter(tenant__in=self.rights.tenant_ids)
-        if tenant := request.query_params.get("tenant"):
+        if tenant := read_input(TagsOfInput, request.query_params).get("tenant"):
             tags = tags.filter(tenant__slug=tenant)
         found = tags.order_by("name").values_list("name", "tenant__slug")
         return succeed({"tags": [{"name": name, "tenant": slug} for name, slug in found]})
@@ -186,6 +191,13 @@ class TransferView(AgentView):
             to_agent_id=data.get("to_agent_id"),
             note="" if protocol.is_blank(note) else protocol.clean_text(note, field="note"),
         )
+        return succeed(summary(session))
+
+
+class HoldView(AgentView):
+    def post(self, request: Request, session_id: str) -> Response:
+        minutes = read_input(HoldInput, request.data)["minutes"]
+        session = services.hold_session(chats.parse_session_id(session_id), self.rights.actor, minutes=minutes)
         return succeed(summary(session))
 
 

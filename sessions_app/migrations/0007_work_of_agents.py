@@ -244,46 +244,4 @@ class Migration(migrations.Migration):
             name="reason",
             field=models.CharField(choices=REASONS, max_length=16),
         ),
-        migrations.AddIndex(
-            model_name="chatsession",
-            index=models.Index(
-                condition=models.Q(("closed_at__isnull", False)),
-                fields=["tenant", "closed_reason", "-closed_at"],
-                name="session_history_reason",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="chatsession",
-            index=models.Index(
-                condition=models.Q(("stage", ""), _negated=True),
-                fields=["tenant", "stage", "-closed_at"],
-                name="session_history_stage",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="chatsession",
-            index=models.Index(
-                condition=models.Q(("closed_at__isnull", False)),
-                fields=["tenant", "assigned_to", "-closed_at"],
-                name="session_history_agent",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="chatsession",
-            index=models.Index(
-                condition=models.Q(("previous_session_id__isnull", False)),
-                fields=["previous_session_id"],
-                name="session_previous",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="chatsession",
-            index=models.Index(
-                models.F("tenant"),
-                django.db.models.functions.text.Lower("customer_email"),
-                models.OrderBy(models.F("id"), descending=True),
-                condition=models.Q(("customer_email", ""), _negated=True),
-                name="session_email",
-            ),
-        ),
     ]

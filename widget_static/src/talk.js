@@ -157,9 +157,9 @@ export class Talk extends Emitter {
     this.queuePosition = null;
   }
 
-  _onError({ code, message, client_message_id: id, retry_after_ms, status, reason }) {
+  _onError({ code, message, client_message_id: id, retry_after_ms, status, reason, text }) {
     if (code === "session_over") {
-      this._end(status === "abandoned" ? "abandoned" : "ended", { status, reason });
+      this._end(status === "abandoned" ? "abandoned" : "ended", { status, reason, text });
     } else if (TEMPORARY_ERRORS.includes(code)) {
       this._timers.start("resend", Number.isFinite(retry_after_ms) ? retry_after_ms : RESEND_AFTER_MS, () => {
         this._delivery.restart();

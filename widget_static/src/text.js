@@ -1,8 +1,9 @@
 // What is shown of times and colours. Pure.
 
-/** What a message says, in the visitor's language where it tells what has happened. */
+// Where a message tells what has happened, the tenant's words come first, then those of the visitor's language.
+/** What a message says. */
 export function wordsOf({ event, body }, texts) {
-  return texts.get(`event.${event?.reason}`, { name: event?.agent_name }) || body;
+  return event?.text || texts.get(`event.${event?.reason}`, { name: event?.agent_name }) || body;
 }
 
 /** Red, green and blue, 0 to 255, of a colour as computed styles have it: `rgb(…)` or `color(srgb …)`, without alpha. */

@@ -333,7 +333,7 @@ export class View {
       return { text, button: texts.first(`${trouble}.button`, "tryAgain"), action: handlers.onResume };
     }
     if (phase !== "over") return null;
-    const text = texts.first(`over.${ended.reason}`, "over");
+    const text = ended.text || texts.first(`over.${ended.reason}`, "over");
     return { text, button: texts.get("startNew"), action: handlers.onStart };
   }
 }

@@ -1,3 +1,5 @@
+import { isOfAbsence } from "./restored.js";
+
 const ANNOUNCED_MS = 5000;
 
 /** Says what is new to those who listen instead of reading, once. Gives `announce(text)`. */
@@ -17,6 +19,7 @@ export function makeAnnouncer({ chat, panel, element, texts, wordsOf, signal }) 
 
   const onMessage = ({ detail }) => {
     const { sender_type, sender_name } = detail;
+    if (isOfAbsence(detail)) return;
     const text = wordsOf(detail, texts);
     if (sender_type !== "visitor") announce(sender_type === "agent" ? `${sender_name}: ${text}` : text);
   };

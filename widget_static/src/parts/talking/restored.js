@@ -1,3 +1,15 @@
+// That a visitor was away is for the agents to know: who is back reads that the chat was restored, and no more.
+const UNSAID = ["disconnected", "reopened"];
+
+/** Whether a message tells of an absence of the visitor, who knows of it. */
+export const isOfAbsence = ({ event }) => UNSAID.includes(event?.reason);
+
+/** The items, but for those of messages that are not for the visitor. */
+export function withoutAbsences(items, { store }) {
+  const absences = new Set(store.messages.filter(isOfAbsence).map(({ seq }) => seq));
+  return items.filter(({ seq }) => !absences.has(seq));
+}
+
 /** The items, with a line after what was said before this page was loaded. */
 export function markRestored(items, { restoredAfter }, texts) {
   if (restoredAfter === null) return items;

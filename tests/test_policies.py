@@ -1,0 +1,254 @@
+"""What a tenant decides about abandonment: what fits together, what holds a chat open, who is warned and told."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+
+from sessions_app import events, presence, selectors, services
+from sessions_app.errors import SessionOver, Taken
+from sessions_app.models import Message, Tenant
+from sessions_app.serializers import timestamp
+from tests.factories import actor, age, fresh, make_agent, make_session, make_tenant, say
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def publications(django_capture_on_commit_callbacks, monkeypatch):
+    """``with publications() as published``: the events that the block's verbs tell."""
+
+    @contextmanager
+    def gather():
+        published = []
+        with monkeypatch.context() as patch:
+            patch.setattr(events, "publish", published.extend)
+            with django_capture_on_commit_callbacks(execute=True):
+                yield published
+
+    return gather
+
+
+TOGETHER = {
+    "disconnect_timeout_seconds": (149, 150, "report only once a minute"),
+    "heartbeat_interval_seconds": (76, 75, "Between 10 and 75 seconds"),
+    "session_expiry_seconds": (299, 300, "cannot be shorter than the disconnect timeout"),
+    "expiry_warning_seconds": (1800, 1799, "shorter than the session expiry"),
+    "retention_days": (0, 1, "greater than or equal to 1"),
+}
+
+
+@pytest.mark.parametrize("field", TOGETHER)
+def test_policies_that_cannot_work_together_are_refused_in_the_form_and_by_the_database(tenant, field):
+    bad, good, words = TOGETHER[field]
+    setattr(tenant, field, bad)
+    with pytest.raises(ValidationError, match=words):
+        tenant.full_clean()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        tenant.save()
+
+    setattr(tenant, field, good)
+    tenant.full_clean()
+    tenant.save()
+
+
+def test_the_admin_says_it_in_a_sentence_beside_the_field(tenant, admin_client):
+    url = f"/admin/sessions_app/tenant/{tenant.pk}/change/"
+    form = admin_client.get(url).context["adminform"].form
+    data = {name: form.initial.get(name) or "" for name in form.fields}
+    data |= {"allowed_origins": "", "disconnect_timeout_seconds": "90"}
+    answer = admin_client.post(url, {name: value for name, value in data.items() if value is not False})
+
+    [sentence] = answer.context["adminform"].form.errors["disconnect_timeout_seconds"]
+    assert "hidden tab" in sentence
+
+
+def test_widget_and_console_are_told_the_warning_time():
+    tenant = make_tenant(expiry_warning_seconds=300)
+    answer = Client().get(f"/api/v1/chat/public/config/{tenant.slug}").json()
+    assert answer["data"]["policy"]["expiry_warning_ms"] == 300_000
+
+
+# --- the warning --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("warning", "expiry", "announced_after"),
+    [(120, 1800, 1800 - 120 - 45), (600, 1800, 1800 - 600 - 45), (30, 1800, 1800 - 30 - 45), (299, 300, 150)],
+)
+def test_the_warning_comes_as_early_as_the_tenant_says_but_not_before_half_the_expiry(
+    publications, warning, expiry, announced_after
+):
+    tenant = make_tenant(expiry_warning_seconds=warning, session_expiry_seconds=expiry)
+    for seconds, is_expiring in ((announced_after - 20, False), (announced_after + 1, True)):
+        session = make_session(tenant, says="Hello")
+        age(session, only=("last_activity_at",), seconds=seconds)
+        assert fresh(session).is_expiring(selectors.database_now()) == is_expiring
+        with publications() as published:
+            presence.stamp({session.session.session_id: (True, False)})
+        assert [event.type for event in published].count("chat.session.expiring") == is_expiring
+
+
+# --- a hold -------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_ends_the_countdown_of_both_sides(tenant, alice, publications):
+    session = make_session(tenant, says="Hello")
+    age(session, only=("last_activity_at",), minutes=29)
+    with publications() as published:
+        hold(session, alice)
+    [moved] = [event for event in published if event.type == "chat.session.expiring"]
+    assert moved.payload["at"] == timestamp(fresh(session).held_until)
+    assert events.visitor_group(session.session.session_id) in moved.groups
+
+
+def hold(session, agent, minutes=60):
+    return services.hold_session(session.session.session_id, actor(agent), minutes=minutes)
+
+
+@pytest.mark.parametrize("clocks", [("last_seen_at",), ("last_activity_at",), ("last_seen_at", "last_activity_at")])
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_no_rule_takes_a_chat_that_an_agent_holds(alice, tenant, clocks, is_accepted):
+    Tenant.objects.update(idle_rule_for_active=True)
+    session = make_session(tenant, says="Hello", agent=alice if is_accepted else None)
+    hold(session, alice)
+    age(session, only=clocks, minutes=59)
+
+    assert services.sweep() == {}
+    assert services.abandon_if_lost(session.session.session_id).is_open
+    assert services.restore_session(session.session.session_id, is_page_load=False).session.is_open
+    age(session, only=clocks, minutes=59)
+    answers, _ = presence.stamp({session.session.session_id: (True, False)})
+    assert [answer.status for answer in answers.values()] == ["active" if is_accepted else "queued"]
+
+
+@pytest.mark.parametrize(("clock", "reason"), [("last_seen_at", "disconnected"), ("last_activity_at", "idle")])
+def test_the_rules_hold_again_when_the_hour_is_over(tenant, alice, clock, reason):
+    session = make_session(tenant, says="Hello")
+    hold(session, alice)
+    age(session, only=(clock,), hours=2)
+
+    row = fresh(session)
+    assert row.due_reason(row.held_until - timedelta(microseconds=1)) is None
+    assert row.due_reason(row.held_until) is not None
+    age(session, only=("held_until",), minutes=59)
+    assert services.sweep() == {}
+    age(session, only=("held_until",), minutes=1)
+    assert services.sweep() == {reason: 1}
+
+
+def test_a_hold_that_is_taken_back_leaves_the_chat_to_the_rules(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    hold(session, alice)
+    hold(session, alice, minutes=0)
+    age(session, only=("last_seen_at",), minutes=5)
+
+    assert fresh(session).held_until is None
+    assert services.sweep() == {"disconnected": 1}
+
+
+def test_who_has_the_chat_or_supervises_holds_it_and_nobody_else(tenant, alice, bob):
+    session = make_session(tenant, says="Hello", agent=alice)
+    with pytest.raises(Taken):
+        hold(session, bob)
+    supervisor = actor(bob)._replace(is_supervisor=True)
+    assert services.hold_session(session.session.session_id, supervisor, minutes=5).held_until
+
+
+def test_a_closed_chat_cannot_be_held(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    services.end_session(session.session.session_id, actor(alice))
+    with pytest.raises(SessionOver):
+        hold(session, alice)
+
+
+def test_agents_see_the_hold_and_the_visitor_hears_nothing_of_it(tenant, alice, publications):
+    session = make_session(tenant, says="Hello", agent=alice)
+    before = fresh(session).last_seq
+    with publications() as published:
+        hold(session, alice)
+    assert [event.type for event in published] == ["session.changed"]
+    assert published[0].payload["session"]["held_until"]
+    assert fresh(session).last_seq == before
+    [summary] = selectors.summaries([fresh(session)])
+    assert summary["held_until"] is not None
+    age(session, only=("held_until",), hours=1)
+    [summary] = selectors.summaries([fresh(session)])
+    assert summary["held_until"] is None
+
+
+def call(client, session, body):
+    url = f"/api/v1/chat/sessions/{session.session.session_id}/hold"
+    return client.post(url, body, content_type="application/json")
+
+
+def test_the_agents_api_holds_and_releases(client, tenant, alice, charlie):
+    session = make_session(tenant, says="Hello", agent=alice)
+    client.force_login(alice.user)
+    assert call(client, session, {"minutes": 60}).json()["data"]["held_until"]
+    assert call(client, session, {"minutes": 0}).json()["data"]["held_until"] is None
+    for wrong in ({}, {"minutes": 61}, {"minutes": -1}, {"minutes": "60"}, {"minutes": True}):
+        assert call(client, session, wrong).status_code == 400
+    client.force_login(charlie.user)
+    assert call(client, session, {"minutes": 60}).status_code == 404
+
+
+# --- what the visitor reads ---------------------------------------------------------------------------------------
+
+
+def test_the_tenants_own_words_go_with_every_way_to_learn_of_the_abandonment():
+    tenant = make_tenant(abandonment_message="Write to help@shop.example")
+    session = make_session(tenant, says="Hello")
+    age(session, only=("last_activity_at",), minutes=30)
+    services.sweep()
+
+    line = Message.objects.get(session=session.session, message_type="system")
+    assert line.event == {"reason": "idle", "text": "Write to help@shop.example"}
+    assert line.body == "The chat was closed: nobody wrote for 30 minutes"
+    with pytest.raises(SessionOver) as refusal:
+        services.restore_session(session.session.session_id, is_page_load=True)
+    assert refusal.value.payload()["text"] == "Write to help@shop.example"
+    assert events.status_changed(fresh(session)).payload["text"] == "Write to help@shop.example"
+
+
+def test_who_ends_a_chat_is_not_told_of_abandonment():
+    tenant = make_tenant(abandonment_message="Write to help@shop.example")
+    session = make_session(tenant, says="Hello")
+    services.end_session(session.session.session_id, services.VISITOR)
+    assert "text" not in events.status_changed(fresh(session)).payload
+
+
+# --- coming back --------------------------------------------------------------------------------------------------
+
+
+def test_agents_read_how_long_the_visitor_was_away(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    age(session, minutes=12)
+    services.sweep()
+    services.restore_session(session.session.session_id, is_page_load=True)
+    line = Message.objects.filter(session=session.session).latest("seq")
+    assert line.body == "The visitor came back after 12 minutes"
+
+
+def test_a_reopened_chat_goes_to_the_queue_when_its_agent_has_no_room(tenant, alice):
+    session = make_session(tenant, says="I was first", agent=alice)
+    age(session, minutes=10)
+    services.sweep()
+    make_session(tenant, says="Hello", agent=alice)
+    alice.capacity = 1
+    alice.save()
+    say(make_session(tenant), "I came later")
+    services.restore_session(session.session.session_id, is_page_load=True)
+    assert (fresh(session).status, selectors.queue_position(fresh(session))) == ("queued", 1)
+
+
+def test_another_agents_capacity_does_not_matter(tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    make_agent("full", [tenant])
+    age(session, minutes=10)
+    services.sweep()
+    services.restore_session(session.session.session_id, is_page_load=True)
+    assert fresh(session).assigned_to_id == alice.user_id

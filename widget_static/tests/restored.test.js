@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { markRestored, withoutAbsences } from "../src/parts/talking/restored.js";
+import { wordsOf } from "../src/text.js";
+
+const texts = { get: (key) => (key === "restored" ? "Your chat has been restored" : "") };
+const at = new Date(2026, 0, 5, 9);
+const message = (seq, reason) => ({ seq, event: reason && { reason } });
+const item = ({ seq }) => ({ seq, at, text: `seq ${seq}` });
+
+test("who is back reads that the chat was restored and nothing of the absence", () => {
+  const messages = [message(1), message(2, "disconnected"), message(3, "reopened"), message(4, "accepted")];
+  const shown = withoutAbsences(messages.map(item), { store: { messages } });
+  assert.deepEqual(
+    markRestored(shown, { restoredAfter: 3 }, texts).map(({ text }) => text),
+    ["seq 1", "Your chat has been restored", "seq 4"],
+  );
+});
+
+test("what is still being sent has no seq and stays", () => {
+  const sending = { key: "a", text: "Hello" };
+  assert.deepEqual(withoutAbsences([sending], { store: { messages: [message(1, "reopened")] } }), [sending]);
+});
+
+test("the tenant's own words of an abandonment come before the widget's", () => {
+  const event = { reason: "idle", text: "Write to help@shop.example" };
+  assert.equal(wordsOf({ event, body: "closed" }, { get: () => "The chat was closed" }), event.text);
+});
