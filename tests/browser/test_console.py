@@ -505,3 +505,25 @@ def test_a_narrow_window_shows_one_pane_with_a_way_back(page, alice, server):
     expect(transcript(page)).to_be_visible()
     page.get_by_role("link", name="All chats").click()
     expect(queue(page).get_by_role("link")).to_be_focused()
+
+
+def test_in_a_chat_on_a_phone_the_height_is_the_chats_and_who_waits_is_counted(page, alice, server):
+    vera = Visitor(server).says("Hello")
+    page.set_viewport_size({"width": 390, "height": 700})
+    cut = Cuttable(page)
+    is_live(log_in(page))
+    accept(page)
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+    for name in ("Walter", "Xenia"):
+        Visitor(server, name).says("Hello")
+    expect(page.get_by_role("link", name="All chats (2)")).to_be_visible()
+    parts = [page.get_by_role("heading", level=1, name="Vera")]
+    parts += [page.get_by_role("button", name=name) for name in ("Details", "Transfer…", "End chat")]
+    middles = [box["y"] + box["height"] / 2 for box in (part.bounding_box() for part in parts)]
+    assert max(middles) - min(middles) < 20
+    cut.cut()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    cut.mend()
+    expect(page.locator("#connection")).to_be_empty()
+    vera.ends()
+    expect(page.get_by_role("button", name="Details")).to_be_visible()

@@ -319,7 +319,7 @@ def test_a_browser_that_denies_storage_sound_and_notifications_still_works(brows
     dialog = page.get_by_role("dialog", name="How you are told")
     expect(dialog).to_contain_text("Your browser blocks notifications")
     dialog.get_by_role("checkbox", name="A new chat in the queue Sound").uncheck()
-    dialog.get_by_role("button", name="Try it").click()
+    dialog.get_by_role("button", name="Try sound and notification").click()
     dialog.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Settings").click()
     expect(dialog.get_by_role("checkbox", name="A new chat in the queue Sound")).not_to_be_checked()
@@ -399,8 +399,10 @@ def test_availability_and_capacity_are_set_and_the_agents_other_console_follows(
     there = other.get_by_role("dialog", name="Availability")
     expect(there.get_by_role("radio", name="Away")).to_be_checked()
     expect(there.get_by_role("spinbutton")).to_have_value("3")
-    expect(there).to_contain_text("0 of 3 chats")
+    expect(there).to_contain_text("Chats at once now 0")
     there.get_by_role("spinbutton").fill("")
+    there.get_by_role("spinbutton").press("Tab")
+    expect(there.get_by_text("Saved")).to_be_visible()
     there.get_by_role("radio", name="Online").check()
     expect(availability(page)).to_have_text("Availability: Online")
     other.keyboard.press("Escape")
@@ -577,6 +579,48 @@ def test_the_palette_finds_chats_views_colleagues_and_actions(page, alice, bob, 
     expect(options.first).to_have_attribute("aria-selected", "true")
     selected = palette.get_by_role("combobox").get_attribute("aria-activedescendant")
     assert options.first.get_attribute("id") == selected
+
+
+def test_the_palette_keeps_what_is_selected_when_colleagues_come(page, alice, bob, server):
+    Visitor(server).says("Hello")
+    is_live(log_in(page))
+    held = []
+    page.route("**/api/v1/chat/agents", lambda route: held.append(route))
+    with page.expect_request("**/api/v1/chat/agents"):
+        page.keyboard.press("Control+k")
+    options = page.get_by_role("dialog", name="Go to or do").get_by_role("option")
+    page.keyboard.type("b")
+    page.keyboard.press("ArrowDown")
+    selected = page.get_by_role("option", selected=True)
+    before = selected.text_content()
+    expect(options.filter(has_text="Bob")).to_have_count(0)
+    held.pop().continue_()
+    expect(options.filter(has_text="Bob")).to_have_count(1)
+    expect(selected).to_have_text(before)
+    page.keyboard.type("o")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+
+
+def test_the_palette_calls_whoever_has_no_name_once_by_the_reference(page, alice, server):
+    vera = Visitor(server, "").says("Hello")
+    is_live(log_in(page))
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette-list .palette-text").first).to_have_text(vera.session["conversation_id"])
+
+
+def test_what_is_switched_off_is_not_tried(page, alice):
+    is_live(log_in(page))
+    unlock_sound(page)
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog", name="How you are told")
+    for kind in ("queue", "message", "assignment"):
+        dialog.locator(f"[data-switch='sound:{kind}']").uncheck()
+    dialog.get_by_role("button", name="Try notification").click()
+    notified(page, ["Chat Center", "This is how a notification looks.", "try"])
+    rings(page, 0)
+    for kind in ("queue", "message", "assignment"):
+        dialog.locator(f"[data-switch='notification:{kind}']").uncheck()
+    expect(dialog.get_by_role("button", name="Try sound and notification")).to_be_disabled()
 
 
 # For everybody

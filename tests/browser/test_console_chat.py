@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from agents_app.models import Agent, CannedReply
 from sessions_app import services
@@ -23,6 +23,7 @@ from tests.browser.desk import (
     mine,
     queue,
     transcript,
+    unread,
 )
 from tests.browser.test_axe import found
 from tests.factories import actor, age
@@ -86,6 +87,25 @@ def begin(page: Page, server, name: str = "Vera", **metadata: str) -> Visitor:
     is_live(log_in(page))
     accept(page, name)
     return vera
+
+
+class Held:
+    """Requests to addresses that match `pattern` wait until they are let go."""
+
+    def __init__(self, page: Page, pattern: str, method: str = "GET") -> None:
+        self.page = page
+        self.method = method
+        self.routes: list[Route] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if route.request.method == self.method:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        self.routes.pop(0).continue_()
 
 
 def drop(page: Page, selector: str, files: list[tuple[str, str, int]], event: str = "drop") -> None:
@@ -340,6 +360,51 @@ def test_a_placeholder_without_a_value_is_selected_and_not_sent_in_silence(page,
     expect(transcript(page)).to_contain_text("I write to vera@shop.example today.")
 
 
+def test_a_shortcut_that_is_typed_before_the_replies_are_here_waits_for_them(page, canned, alice, server):
+    replies = Held(page, "**/canned-replies")
+    begin(page, server)
+    box = message_box(page)
+    box.press_sequentially("/hello")
+    expect(page.get_by_text("Loading the canned replies…")).to_be_visible()
+    box.press("Enter")
+    expect(box).to_have_value("/hello")
+    assert len(replies.routes) == 1
+    replies.let_go()
+    expect(box).to_have_value("Hello Vera, this is Alice.")
+    assert not Message.objects.filter(sender_type="agent").exists()
+
+
+def test_that_no_canned_reply_fits_or_none_could_be_loaded_is_told_in_sight(page, canned, alice, server):
+    begin(page, server)
+    box = message_box(page)
+    box.press_sequentially("/zzz")
+    status = page.locator("#canned-status")
+    expect(status).to_have_text("No canned reply fits.")
+    assert status.bounding_box()["height"] > 20  # beside an open list it is for screen readers only
+    box.press("Escape")
+    expect(status).to_be_empty()
+    page.route("**/canned-replies", lambda route: route.abort())
+    page.reload()
+    box.fill("")
+    box.press_sequentially("/")
+    expect(status).to_contain_text("The canned replies could not be loaded.")
+    assert status.bounding_box()["height"] > 20
+
+
+def test_the_canned_replies_close_when_the_chat_ends_under_them(page, canned, alice, server):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    vera = begin(page, server)
+    message_box(page).press_sequentially("/")
+    expect(page.get_by_role("option")).to_have_count(3)
+    vera.ends()
+    expect(decision(page)).to_have_text("The visitor ended this chat.")
+    expect(page.get_by_role("option")).to_have_count(0)
+    message_box(page).press("Enter")
+    expect(message_box(page)).to_have_value("/")
+    assert errors == []
+
+
 def test_files_are_sent_by_button_paste_and_drop(page, alice, server):
     begin(page, server)
     message_box(page).fill("half an answer")
@@ -423,7 +488,6 @@ def test_a_transfer_brings_the_chat_its_note_and_the_visitor_to_a_colleague(page
     bobs = desk_of("bob")
     vera = begin(page, server)
     page.get_by_role("button", name="Transfer…").press("Enter")
-    expect(dialog(page).get_by_role("radio", name="Back to the queue")).to_be_checked()
     expect(dialog(page).get_by_role("radio", name="Bob")).to_be_visible()
     dialog(page).get_by_role("radio", name="Back to the queue").press("ArrowDown")
     expect(dialog(page).get_by_role("radio", name="Bob")).to_be_checked()
@@ -432,6 +496,7 @@ def test_a_transfer_brings_the_chat_its_note_and_the_visitor_to_a_colleague(page
     dialog(page).get_by_role("button", name="Transfer").click()
     expect(dialog(page)).to_be_hidden()
     expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(page.get_by_role("heading", level=1, name="Vera")).to_be_focused()
     expect(mine(page)).to_have_count(0)
 
     expect(mine(bobs)).to_have_count(1)
@@ -449,6 +514,7 @@ def test_a_chat_that_is_given_back_stands_in_the_queue(page, desk_of, alice, bob
     answer(page, "One moment")
     expect(transcript(page).get_by_text("Sent")).to_be_visible()
     page.get_by_role("button", name="Transfer…").click()
+    dialog(page).get_by_role("radio", name="Back to the queue").check()
     dialog(page).get_by_role("button", name="Transfer").click()
     expect(queue(bobs)).to_have_count(1)
     expect(queue(page)).to_have_count(1)
@@ -462,13 +528,55 @@ def test_a_transfer_to_somebody_who_has_just_gone_says_so_and_keeps_the_note(pag
     dialog(page).get_by_label("Note for whoever takes it").fill("keep me")
     leave(bob)
     dialog(page).get_by_role("button", name="Transfer").click()
-    expect(dialog(page).get_by_role("alert")).to_have_text("This agent is not there.")
+    expect(dialog(page).get_by_role("alert")).to_have_text("Bob has left. Choose somebody else.")
+    expect(dialog(page).get_by_role("button", name="Transfer")).to_be_disabled()
     expect(dialog(page)).to_contain_text("No colleague of this website has the console open.")
     expect(dialog(page).get_by_label("Note for whoever takes it")).to_have_value("keep me")
     dialog(page).get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Transfer…").click()
     expect(dialog(page).get_by_label("Note for whoever takes it")).to_have_value("keep me")
     assert not Note.objects.exists()
+
+
+def test_a_transfer_goes_nowhere_until_somebody_is_chosen(page, desk_of, alice, bob, server):
+    desk_of("bob")
+    Visitor(server, "Walter").says("Hello")
+    vera = begin(page, server)
+    held = []
+    page.route("**/api/v1/chat/agents", lambda route: held.append(route))
+    page.locator("#chat-title").focus()
+    with page.expect_request("**/api/v1/chat/agents"):
+        page.keyboard.press("t")
+    send = dialog(page).get_by_role("button", name="Transfer")
+    expect(dialog(page).get_by_role("radio")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(send).to_be_disabled()
+    expect(dialog(page).get_by_role("radio", checked=True)).to_have_count(0)
+    held.pop().continue_()
+    dialog(page).get_by_role("radio", name="Bob").check()
+    expect(send).to_be_enabled()
+    dialog(page).get_by_role("button", name="Cancel").click()
+
+    page.unroute_all()
+    accept(page, "Walter")
+    page.get_by_role("button", name="Transfer…").click()
+    expect(dialog(page).get_by_role("radio", name="Bob")).to_be_visible()
+    expect(dialog(page).get_by_role("radio", checked=True)).to_have_count(0)
+    expect(send).to_be_disabled()
+    assert session_of(vera).assigned_to_id == alice.user_id
+
+
+def test_whoever_was_chosen_and_leaves_is_replaced_by_nobody(page, alice, bob, server):
+    begin(page, server)
+    page.get_by_role("button", name="Transfer…").click()
+    dialog(page).get_by_role("radio", name="Bob").check()
+    leave(bob)
+    # By the console's clock, what it knows of its colleagues is old.
+    page.evaluate("Date.now = (now => () => now() + 60_000)(Date.now)")
+    expect(dialog(page).get_by_role("alert")).to_have_text("Bob has left. Choose somebody else.")
+    expect(dialog(page).get_by_role("radio", checked=True)).to_have_count(0)
+    expect(dialog(page).get_by_role("radio", name="Back to the queue")).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Transfer")).to_be_disabled()
 
 
 def test_who_answers_after_a_transfer_keeps_the_text_and_can_copy_it(page, desk_of, alice, bob, server):
@@ -533,6 +641,7 @@ def test_a_supervisor_assigns_what_waits(page, desk_of, alice, bob, server):
     queue(page).get_by_role("link").click()
     page.get_by_role("button", name="Assign…").click()
     expect(dialog(page).get_by_role("radio")).to_have_count(1)
+    dialog(page).get_by_role("radio", name="Bob").check()
     dialog(page).get_by_role("button", name="Assign").click()
     expect(decision(page)).to_have_text("Bob has this chat.")
     expect(mine(bobs)).to_have_count(1)
@@ -555,6 +664,10 @@ def test_two_consoles_of_one_agent_show_the_same(page, desk_of, alice, server):
     expect(message_box(other)).to_be_visible()
     answer(page, "from here")
     write_note(other, "from there")
+    other.get_by_role("radio", name="Reply").check()
+    message_box(other).fill("from there")
+    answer(page, "again from here")
+    expect(other.locator("#meanwhile")).to_contain_text("You have answered in another window: “again from here”")
     for desk in (page, other):
         expect(transcript(desk)).to_contain_text("from here")
         expect(notes(desk)).to_have_count(1)
@@ -638,6 +751,104 @@ def test_tags_are_put_on_and_taken_off_for_everybody(page, desk_of, alice, bob, 
     tag.press("Enter")
     expect(panel(page)).to_contain_text("A tag has at most 40 characters.")
     expect(tag).to_have_value("x" * 41)
+
+
+def test_tags_are_saved_however_fast_they_come_and_take_no_focus(page, alice, server):
+    begin(page, server)
+    answers = Held(page, "**/tags", "PUT")
+    tag = panel(page).get_by_label("New tag")
+    tag.press_sequentially("billing\nvip\n")
+    expect(tag).to_have_value("")
+    message_box(page).click()
+    message_box(page).press_sequentially("Dear ")
+    with page.expect_request("**/tags"):  # the second waits for the first
+        answers.let_go()
+    with page.expect_response("**/tags"):
+        answers.let_go()
+    page.keyboard.type("Vera")
+    expect(message_box(page)).to_have_value("Dear Vera")
+    page.reload()
+    expect(panel(page).locator("#tags").get_by_role("listitem")).to_have_text(["billing×", "vip×"])
+
+
+def test_a_tag_that_could_not_be_saved_stands_in_the_box_again(page, alice, server):
+    begin(page, server)
+    page.route("**/tags", lambda route: route.abort())
+    tag = panel(page).get_by_label("New tag")
+    tag.fill("billing")
+    tag.press("Enter")
+    expect(panel(page)).to_contain_text("“billing” was not added. The server cannot be reached.")
+    expect(tag).to_have_value("billing")
+    expect(panel(page).locator("#tags").get_by_role("listitem")).to_have_count(0)
+
+
+# Rows and notices
+
+
+def test_rows_tell_what_was_said_and_not_what_the_system_noted(page, alice, server):
+    vera = begin(page, server)
+    Visitor(server, "Grace").says("Hi")
+    accept(page, "Grace")
+    row = mine(page).filter(has_text="Vera")
+    expect(row.locator("[data-part=line]")).to_have_text("Hello")
+    expect(unread(row)).to_be_hidden()
+    vera.ends()
+    page.get_by_role("link", name="History").click()
+    row = page.locator("#found-rows li")
+    expect(row.locator("[data-part=line]")).to_have_text("Hello")
+    expect(row).to_contain_text("Ended by the visitor")
+
+
+def test_rows_tell_of_drafts_of_what_was_not_sent_and_of_colleagues_notes(page, alice, bob, server):
+    socket = Cuttable(page)
+    vera = begin(page, server)
+    message_box(page).fill("Half an answer")
+    Visitor(server, "Grace").says("Hi")
+    accept(page, "Grace")
+    row = mine(page).filter(has_text="Vera")
+    line = row.locator("[data-part=line]")
+    expect(line).to_have_text("Draft: Half an answer")
+    note = {"client_message_id": UUID(int=7), "body": "She is a friend"}
+    apart(services.add_note, session_of(vera).session_id, apart(actor, bob), **note)
+    expect(row.get_by_text("note", exact=True)).to_be_visible()
+    row.get_by_role("link").click()
+    expect(row.get_by_text("note", exact=True)).to_be_hidden()
+    expect(line).to_have_text("Hello")
+    socket.is_refusing = True
+    message_box(page).press("Enter")
+    expect(line).to_have_text("Not sent")
+
+
+def test_a_message_in_a_console_that_is_not_in_front_is_not_read(page, alice, server):
+    vera = begin(page, server)
+    page.evaluate("document.hasFocus = () => false")
+    vera.says("Are you there?")
+    expect(transcript(page)).to_contain_text("Are you there?")
+    expect(unread(mine(page))).to_have_text("1 unread")
+    page.evaluate("document.hasFocus = () => true; dispatchEvent(new Event('focus'))")
+    expect(unread(mine(page))).to_be_hidden()
+
+
+def test_a_refusal_is_forgotten_when_the_server_is_back_or_the_chat_has_moved_on(page, alice, bob, server):
+    socket = Cuttable(page)
+    vera = Visitor(server).says("Hello")
+    is_live(log_in(page, path=f"/agent/chats/{vera.id}/"))
+    notice = page.locator("#notice")
+
+    def accept_in_vain() -> None:
+        page.get_by_role("button", name="Accept").click()
+        expect(notice).to_contain_text("The server cannot be reached.")
+
+    page.route("**/assign", lambda route: route.abort())
+    accept_in_vain()
+    socket.cut()
+    expect(page.locator("#connection")).not_to_be_empty()
+    socket.mend()
+    expect(notice).to_be_hidden()
+    accept_in_vain()
+    apart(services.accept_session, session_of(vera).session_id, apart(actor, bob))
+    expect(decision(page)).to_have_text("Bob has this chat.")
+    expect(notice).to_be_hidden()
 
 
 # Live and right

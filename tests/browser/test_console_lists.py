@@ -143,6 +143,18 @@ def test_among_twelve_chats_those_that_need_an_answer_stand_first_and_are_counte
     expect(mine(page).nth(2)).not_to_contain_text(re.compile(r"\d:\d\d"))
 
 
+def test_a_long_queue_leaves_my_chats_in_sight(page, alice, tenant, server):
+    make_chats(tenant, 40, waiting_since=timedelta(seconds=1), last_seen_at=timedelta(0))
+    apart(make_session, tenant, says="Hello", agent=alice, customer_name="Mine")
+    is_live(log_in(page))
+    expect(queue(page)).to_have_count(40)
+    expect(mine(page).first).to_be_in_viewport()
+    queue(page).last.get_by_role("link").focus()
+    expect(queue(page).last).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="Queue")).to_be_in_viewport()
+    expect(mine(page).first).to_be_in_viewport()
+
+
 def test_a_lost_login_leads_back_to_the_same_search(page, alice, server):
     cut = Cuttable(page)
     show(page, "history/?q=parcel&status=ended")
@@ -242,6 +254,21 @@ def test_a_search_finds_what_was_said_and_is_in_the_address(page, new_context, e
     expect(rows(colleague)).to_have_count(1)
     expect(search_box(colleague)).to_have_value("parcel")
     expect(transcript(colleague)).to_contain_text("parcel")
+
+
+def test_escape_empties_a_search_box_before_it_leaves_the_chat(page, ended, abandoned):
+    show(page, "history/?q=parcel")
+    rows(page).get_by_role("link").click()
+    expect(transcript(page)).to_be_visible()
+    search_box(page).focus()
+    page.keyboard.press("Escape")
+    expect(search_box(page)).to_have_value("")
+    expect(rows(page)).to_have_count(2)
+    expect(transcript(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(search_box(page)).not_to_be_focused()
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/agent/history/")
 
 
 def test_filters_narrow_the_history_together(page, ended, abandoned, tenant, server):
@@ -406,13 +433,37 @@ def test_left_messages_and_their_count_are_live(page, new_context, tenant, alice
     assert message.done_by_id == alice.user_id
 
 
+def test_marking_one_of_many_leads_to_the_next_without_a_jump(page, tenant, alice, server):
+    for number in range(20):
+        left_message(tenant, name=f"Visitor {number}")
+    show(page, "messages/")
+    message = left_messages(page).filter(has=page.get_by_role("heading", name="Visitor 4", exact=True))
+    message.get_by_role("button", name="Done").click()
+    expect(left_messages(page)).to_have_count(19)
+    onward = left_messages(page).filter(has=page.get_by_role("heading", name="Visitor 3", exact=True))
+    expect(onward.get_by_role("button", name="Done")).to_be_focused()
+    assert page.locator("#left").evaluate("page => page.scrollTop") > 500
+    page.keyboard.press("Enter")
+    expect(left_messages(page)).to_have_count(18)
+    onward = left_messages(page).filter(has=page.get_by_role("heading", name="Visitor 2", exact=True))
+    expect(onward.get_by_role("button", name="Done")).to_be_focused()
+
+
+def test_after_the_last_left_message_the_heading_has_the_focus(page, tenant, alice, server):
+    left_message(tenant)
+    show(page, "messages/")
+    left_messages(page).get_by_role("button", name="Done").click()
+    expect(left_messages(page)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Left messages")).to_be_focused()
+
+
 def test_a_change_that_fails_is_told_and_the_message_stays(page, tenant, alice, server):
     left_message(tenant)
     show(page, "messages/")
     page.route("**/offline-messages/*", lambda route: route.abort())
     left_messages(page).get_by_role("button", name="Done").click()
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
-    expect(left_messages(page).get_by_role("button", name="Done")).to_be_enabled()
+    expect(left_messages(page).get_by_role("button", name="Done")).to_be_focused()
 
 
 # Team
@@ -446,9 +497,20 @@ def test_the_team_is_live(page, tenant, alice, bob, server):
     show(page, "team/")
     expect(page.get_by_text("Nobody waits for an answer.")).to_be_visible()
     Visitor(server).says("Hello")
-    expect(team_row(page, "Vera")).to_contain_text("Waiting in the queue")
+    expect(team_row(page, "Vera").get_by_role("cell", name="Queue", exact=True)).to_be_visible()
     apart(services.accept_session, ChatSession.objects.get().session_id, apart(actor, bob))
     expect(team_row(page, "Bob")).to_contain_text("1 chat")
+
+
+def test_the_team_says_how_many_more_wait_and_breaks_no_short_word(page, tenant, alice, server):
+    make_tenant("other", name="Other shop").agents.add(alice)
+    make_chats(tenant, 53, waiting_since=timedelta(seconds=1), last_seen_at=timedelta(0))
+    page.set_viewport_size({"width": 1280, "height": 800})
+    show(page, "team/")
+    expect(page.locator("#waits tr")).to_have_count(50)
+    expect(page.get_by_text("and 3 more in the queue")).to_be_visible()
+    lines = "cells => Math.max(...cells.map(cell => cell.offsetHeight))"
+    assert page.locator("#waits td").evaluate_all(lines) < 45
 
 
 def test_supervisors_are_told_that_they_can_give_a_chat_to_somebody_else(page, new_context, tenant, alice, bob, server):

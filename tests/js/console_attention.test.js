@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 
 import { Attention, isCurrent, openCount, plan } from "../../agents_app/static/agents_app/attention.js";
 import { Activity } from "../../agents_app/static/agents_app/activity.js";
-import { describe, loadText } from "../../agents_app/static/agents_app/availability.js";
+import { describe } from "../../agents_app/static/agents_app/availability.js";
 import { Claims } from "../../agents_app/static/agents_app/claims.js";
 import { connectionText } from "../../agents_app/static/agents_app/format.js";
 import { Preferences } from "../../agents_app/static/agents_app/preferences.js";
@@ -49,6 +49,8 @@ function waiting(id, fields = {}) {
     presence: "online",
     last_seq: 1,
     last_message: message(id, 1),
+    last_text: message(id, 1),
+    unread: 1,
     visitor_read_seq: 0,
     agent_read_seq: 0,
     ...fields,
@@ -58,7 +60,14 @@ function waiting(id, fields = {}) {
 const active = (id, fields = {}) =>
   waiting(id, { status: "active", assigned_to_id: ALICE.id, agent_name: "Alice", ...fields });
 const answered = (id, seq, fields = {}) =>
-  active(id, { waiting_since: null, last_seq: seq, last_message: message(id, seq, "agent"), ...fields });
+  active(id, {
+    waiting_since: null,
+    last_seq: seq,
+    last_message: message(id, seq, "agent"),
+    last_text: message(id, seq, "agent"),
+    unread: 0,
+    ...fields,
+  });
 const colleagues = (id) => active(id, { assigned_to_id: 8, agent_name: "Bob" });
 
 /** What a frame makes one look up for, as "kind id". */
@@ -240,7 +249,7 @@ test("what comes together rings once, for what is most urgent", () => {
 });
 
 test("each chat has one notification, and the queue has one", () => {
-  const later = answered("vera", 4, { last_message: message("vera", 4) });
+  const later = answered("vera", 4, { last_text: message("vera", 4), unread: 1 });
   const news = [
     alert("message", "vera"),
     alert("message", "vera", later),
@@ -297,38 +306,58 @@ const denied = () => {
   throw new Error("SecurityError");
 };
 
-/** One after the other, as navigator.locks does it. */
+/** As navigator.locks: who asks for the same name waits, unless both share it. */
 class FakeLocks {
-  #last = Promise.resolve();
-  request(name, action) {
-    this.#last = this.#last.then(action);
-    return this.#last;
+  #held = new Map();
+  async request(name, { mode = "exclusive" }, action) {
+    while (mode === "exclusive" && this.#held.has(name)) await this.#held.get(name);
+    const work = Promise.resolve().then(action);
+    this.#held.set(name, work);
+    return work.finally(() => this.#held.delete(name));
+  }
+  async query() {
+    return { held: [...this.#held.keys()].map((name) => ({ name })) };
   }
 }
 
-test("of two tabs that hear the same the first one tells it, and the next mark anew", async () => {
-  const storage = new FakeStorage();
+const NEWS = [
+  { kind: "message", id: "vera", mark: 3 },
+  { kind: "queue", id: "vera", mark: 9 },
+];
+
+test("of two tabs that hear the same the first one tells it, and the next mark anew", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const locks = new FakeLocks();
+  // What one tab writes into the storage the other may not see yet.
+  const [one, two] = [0, 1].map(() => {
+    const storage = new FakeStorage();
+    return new Claims(() => storage, "told", { locks, clock: () => NOON });
+  });
+  assert.deepEqual(await Promise.all([one.take(NEWS), two.take(NEWS)]), [NEWS, []]);
+  assert.deepEqual(await two.take([{ ...NEWS[0], mark: 2 }]), []);
+  assert.equal((await two.take([{ ...NEWS[0], mark: 4 }])).length, 1);
+  t.mock.timers.tick(61_000);
+  await new Promise(setImmediate);
+  assert.equal((await two.take([{ ...NEWS[0], mark: 3 }])).length, 0, "its own claim it still knows");
+  assert.equal((await one.take([{ ...NEWS[0], mark: 4 }])).length, 1);
+});
+
+test("without locks the storage decides, and forgets after a minute", async () => {
+  const storage = new FakeStorage();
   let now = NOON;
-  const [one, two] = [0, 1].map(() => new Claims(() => storage, "told", { locks, clock: () => now }));
-  const news = [
-    { kind: "message", id: "vera", mark: 3 },
-    { kind: "queue", id: "vera", mark: 9 },
-  ];
-  const both = await Promise.all([one.take(news), two.take(news)]);
-  assert.deepEqual(both, [news, []]);
-  assert.deepEqual(await two.take([{ ...news[0], mark: 2 }]), []);
-  assert.equal((await two.take([{ ...news[0], mark: 4 }])).length, 1);
+  const options = { locks: null, clock: () => now };
+  const [one, two] = [0, 1].map(() => new Claims(() => storage, "told", options));
+  assert.deepEqual([await one.take(NEWS), await two.take(NEWS)], [NEWS, []]);
   now += 61_000;
-  assert.equal((await two.take(news)).length, 2);
+  assert.equal((await two.take(NEWS)).length, 2);
 });
 
 test("without locks and without storage each tab speaks for itself", async () => {
   const news = [{ kind: "message", id: "vera", mark: 3 }];
-  assert.deepEqual(await new Claims(denied, "told", { locks: undefined }).take(news), news);
+  assert.deepEqual(await new Claims(denied, "told", { locks: null }).take(news), news);
   const nonsense = new FakeStorage();
   nonsense.setItem("told", "[null]");
-  assert.deepEqual(await new Claims(() => nonsense, "told", { locks: undefined }).take(news), news);
+  assert.deepEqual(await new Claims(() => nonsense, "told", { locks: null }).take(news), news);
 });
 
 // Switches
@@ -407,13 +436,6 @@ test("an agent who is away says why", () => {
   });
   assert.deepEqual(describe({ availability: "away", state: "away" }).hint, "");
   assert.equal(describe({ availability: "offline", state: "offline" }).presence, "gone");
-});
-
-test("the load is told with its limit", () => {
-  assert.equal(loadText({ load: 0, capacity: null }), "0 chats");
-  assert.equal(loadText({ load: 1, capacity: null }), "1 chat");
-  assert.equal(loadText({ load: 1, capacity: 5 }), "1 of 5 chats");
-  assert.equal(loadText({ load: 1, capacity: 1 }), "1 of 1 chat");
 });
 
 test("the connection is told of while something is wrong", () => {

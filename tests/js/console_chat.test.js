@@ -17,8 +17,9 @@ import {
   trailText,
 } from "../../agents_app/static/agents_app/format.js";
 import { Notes } from "../../agents_app/static/agents_app/notes.js";
+import { rowLine } from "../../agents_app/static/agents_app/rows.js";
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
-import { withTag } from "../../agents_app/static/agents_app/tags.js";
+import { TagChanges, withTag } from "../../agents_app/static/agents_app/tags.js";
 import { fileProblem, Uploads } from "../../agents_app/static/agents_app/uploads.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
@@ -204,6 +205,80 @@ test("a tag is trimmed, stands once, and the limits are told", () => {
   assert.match(withTag([], "x".repeat(41)).problem, /40 characters/);
   const full = Array.from({ length: 20 }, (_, index) => `t${index}`);
   assert.match(withTag(full, "one more").problem, /20 tags/);
+});
+
+/** Tag changes whose answers are given by hand, on a chat that others tag, too. */
+function tagging() {
+  const tags = { a: [], b: [] };
+  const asked = [];
+  const done = [];
+  const changes = new TagChanges({
+    load: (id) => tags[id],
+    save: (id, wanted) =>
+      new Promise((resolve, reject) => {
+        const answer = () => resolve((tags[id] = wanted));
+        asked.push({ wanted, answer, refuse: () => reject(new Error("No network.")) });
+      }),
+    onDone: ({ name }, error) => done.push([name, error?.message ?? "saved"]),
+  });
+  return { changes, tags, asked, done };
+}
+const adding = (id, name) => ({ id, name, isAdding: true });
+
+test("tags are saved one after the other, each on what the chat has by then", async () => {
+  const { changes, tags, asked, done } = tagging();
+  changes.add(adding("a", "billing"));
+  changes.add(adding("a", "vip"));
+  changes.add(adding("b", "other chat"));
+  await settled();
+  assert.deepEqual([asked.length, changes.applied("a", tags.a)], [1, ["billing", "vip"]]);
+  asked[0].answer();
+  tags.a.push("a colleague's");
+  await settled();
+  changes.add({ id: "a", name: "billing", isAdding: false });
+  assert.deepEqual(changes.applied("a", tags.a), ["a colleague's", "vip"]);
+  for (const index of [1, 2, 3]) {
+    asked[index].answer();
+    await settled();
+  }
+  assert.deepEqual(asked[1].wanted, ["billing", "a colleague's", "vip"]);
+  assert.deepEqual(tags, { a: ["a colleague's", "vip"], b: ["other chat"] });
+  assert.equal(done.length, 4);
+});
+
+test("a tag that could not be saved is told, and does not stop the next", async () => {
+  const { changes, tags, asked, done } = tagging();
+  changes.add(adding("a", "billing"));
+  changes.add(adding("a", "vip"));
+  await settled();
+  asked[0].refuse();
+  await settled();
+  asked[1].answer();
+  await settled();
+  assert.deepEqual(done, [
+    ["billing", "No network."],
+    ["vip", "saved"],
+  ]);
+  assert.deepEqual(tags.a, ["vip"]);
+});
+
+// Rows
+
+test("a row says first what did not arrive, then who types, then my draft, then what was said last", () => {
+  const draftOf = { reply: "Dear Vera", note: "" };
+  const drafts = { get: (_, kind = "reply") => draftOf[kind] };
+  const state = { openId: null, isUnsent: () => true, isTyping: () => true };
+  const session = { session_id: "a", status: "active", last_text: { sender_type: "visitor", body: "Hello" } };
+  const line = () => rowLine(session, { state, drafts }).text;
+  assert.equal(line(), "Not sent");
+  state.isUnsent = () => false;
+  assert.equal(line(), "is typing…");
+  state.isTyping = () => false;
+  assert.equal(line(), "Draft: Dear Vera");
+  Object.assign(draftOf, { reply: "", note: "She is angry" });
+  assert.equal(line(), "Draft: She is angry");
+  state.openId = "a";
+  assert.equal(line(), "Hello", "the draft stands in the composer");
 });
 
 // The visitor in words

@@ -81,6 +81,14 @@ test("a draft remembers how far the chat had come when it was begun", () => {
   assert.equal(drafts.begunAt("a"), Infinity, "nothing is drafted");
 });
 
+test("what was sent from this tab is known after a reload", () => {
+  const storage = new FakeStorage();
+  const drafts = new Drafts(() => storage, 7);
+  assert.deepEqual(drafts.sent, []);
+  drafts.sent = ["1", "2"];
+  assert.deepEqual(new Drafts(() => storage, 7).sent, ["1", "2"]);
+});
+
 test("what is kept is a copy: an entry that changes afterwards is written again", () => {
   const storage = new FakeStorage();
   const drafts = new Drafts(() => storage, 7);

@@ -51,12 +51,14 @@ test("a visitor without a name is called by the reference", () => {
 
 test("the last line is one line, and says when an agent wrote it", () => {
   const message = { sender_type: "visitor", sender_name: "Vera", body: "\nHello\nthere" };
-  assert.equal(lastLine({ last_message: message }), "Hello");
+  assert.equal(lastLine({ last_text: message }), "Hello");
   assert.equal(
-    lastLine({ last_message: { ...message, sender_type: "agent", sender_name: "Alice" } }),
+    lastLine({ last_text: { ...message, sender_type: "agent", sender_name: "Alice" } }),
     "Alice: Hello",
   );
-  assert.equal(lastLine({ last_message: null }), "");
+  const system = { ...message, sender_type: "system", body: "The visitor ended the chat" };
+  assert.equal(lastLine({ last_text: message, last_message: system }), "Hello", "not how it ended");
+  assert.equal(lastLine({ last_text: null, last_message: system }), "");
 });
 
 test("presence is told in words, with the time until the sweep", () => {

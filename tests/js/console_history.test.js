@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { shortDay, shortWhy } from "../../agents_app/static/agents_app/format.js";
-import { countText, rowNote, withNews } from "../../agents_app/static/agents_app/history.js";
+import { concerns, countText, rowNote, withNews } from "../../agents_app/static/agents_app/history.js";
 import { Latest } from "../../agents_app/static/agents_app/latest.js";
 import { answerAddress } from "../../agents_app/static/agents_app/offline.js";
 import { queueLength } from "../../agents_app/static/agents_app/rail.js";
-import { loadText, sortedAgents, stateText, waitingOf } from "../../agents_app/static/agents_app/team.js";
+import { loadText, moreText, sortedAgents, stateText, waitingOf } from "../../agents_app/static/agents_app/team.js";
 
 const NOW = Date.parse("2026-03-02T12:00:00Z");
 const ago = (seconds) => new Date(NOW - seconds * 1000).toISOString();
@@ -183,6 +183,10 @@ test("presence and the last message are told in the row", () => {
   assert.equal(withNews(answer, "session.presence", gone).sessions[0].presence, "gone");
   const message = { session_id: "a", seq: 4, body: "Hello?" };
   assert.equal(withNews(answer, "chat.message.new", { message }).sessions[0].last_message, message);
+  assert.equal(withNews(answer, "chat.message.new", { message }).sessions[0].last_text, message);
+  const system = { ...message, sender_type: "system" };
+  const [changed] = withNews(answer, "chat.message.new", { message: system }).sessions;
+  assert.deepEqual([changed.last_message, changed.last_text], [system, answer.sessions[0].last_text]);
 });
 
 test("what is older than the row, or about none of them, changes nothing", () => {
@@ -190,6 +194,15 @@ test("what is older than the row, or about none of them, changes nothing", () =>
   assert.equal(withNews(answer, "session.changed", { session: older }), answer);
   assert.equal(withNews(answer, "session.changed", { session: { ...OPEN, session_id: "c" } }), answer);
   assert.equal(withNews(answer, "pong", { sessions: [] }), answer);
+});
+
+test("the history is searched again only for what is over, or has just left it", () => {
+  const stranger = { ...OPEN, session_id: "c" };
+  assert.ok(!concerns("history", answer, stranger));
+  assert.ok(!concerns("history", null, stranger));
+  assert.ok(concerns("history", answer, { ...stranger, status: "abandoned" }));
+  assert.ok(concerns("history", answer, { ...CLOSED, status: "queued" }));
+  assert.ok(concerns("all", answer, stranger));
 });
 
 test("the queue's length is the live list's, unless that was cut off", () => {
@@ -235,6 +248,18 @@ test("the longest wait stands first, whoever has the chat", () => {
     waitingOf(sessions).map((session) => session.session_id),
     ["c", "a"],
   );
+});
+
+test("who waits behind the first page is counted, where only those who wait stand on it", () => {
+  const queued = { status: "queued", presence: "online", waiting_since: ago(90) };
+  const bobs = { status: "active", presence: "online", waiting_since: ago(30) };
+  const page = { sessions: [queued, bobs], pages: 2, counts: { queue: 8 } };
+  assert.equal(moreText(page), "and 7 more in the queue");
+  assert.equal(moreText({ ...page, pages: 1 }), "");
+  assert.equal(moreText({ ...page, sessions: [queued, { ...bobs, waiting_since: null }] }), "");
+  // Those who have left stand on the page, but in no queue.
+  assert.equal(moreText({ ...page, sessions: [{ ...queued, presence: "gone" }] }), "and 8 more in the queue");
+  assert.equal(moreText({ ...page, counts: { queue: 1 } }), "and more");
 });
 
 // An answer by e-mail

@@ -35,10 +35,17 @@ function summary(id, fields = {}) {
     presence: "online",
     last_seq: 1,
     last_message: message(id, 1),
+    last_text: message(id, 1),
+    unread: 1,
     visitor_read_seq: 0,
     agent_read_seq: 0,
     ...fields,
   };
+}
+
+/** As an event has it: without what only a fetch tells. */
+function told({ last_text, unread, ...session }) {
+  return structuredClone(session);
 }
 
 const withAgent = (agent, fields) => ({
@@ -151,22 +158,62 @@ test("a visitor's message puts the session into the queue, an agent's answer tak
 });
 
 test("unread counts what came after the last thing read or written", () => {
-  ready([summary("a", withAgent(ALICE, { last_seq: 5, agent_read_seq: 3, last_message: message("a", 5) }))]);
+  const five = {
+    last_seq: 5,
+    agent_read_seq: 3,
+    last_message: message("a", 5),
+    last_text: message("a", 5),
+    unread: 2,
+  };
+  ready([summary("a", withAgent(ALICE, five))]);
   assert.equal(state.unread(state.mine[0]), 2);
   state.apply("chat.read", { session_id: "a", by: "agent", seq: 5 });
   assert.equal(state.unread(state.mine[0]), 0);
   state.apply("chat.read", { session_id: "a", by: "agent", seq: 4 });
   assert.equal(state.unread(state.mine[0]), 0, "a late receipt takes nothing back");
-  const late = summary(
-    "a",
-    withAgent(ALICE, { last_seq: 5, agent_read_seq: 3, last_message: message("a", 5) }),
-  );
+  const late = summary("a", withAgent(ALICE, five));
   state.apply("session.changed", { session: late });
   assert.equal(state.unread(state.mine[0]), 0, "nor does a late summary");
   state.apply("chat.message.new", { message: message("a", 6) });
   assert.equal(state.unread(state.mine[0]), 1);
   state.apply("chat.message.new", { message: message("a", 7, { sender_type: "agent" }) });
   assert.equal(state.unread(state.mine[0]), 0);
+});
+
+test("system lines are not unread, and are not what was said last", () => {
+  ready([summary("a", withAgent(ALICE))]);
+  const joined = message("a", 2, { sender_type: "system", body: "Alice joined the chat" });
+  state.apply("chat.message.new", { message: joined });
+  const [mine] = state.mine;
+  assert.deepEqual([mine.last_seq, mine.unread, mine.last_text.seq], [2, 1, 1]);
+});
+
+test("an event tells of a summary what it can, and the rest is fetched", () => {
+  ready([summary("known")]);
+  const system = (id, seq) => message(id, seq, { sender_type: "system" });
+  const changed = (id, seq, last_message) => {
+    const session = told(summary(id, withAgent(ALICE, { last_seq: seq, last_message })));
+    return state.apply("session.changed", { session });
+  };
+  assert.deepEqual(changed("known", 2, system("known", 2)), []);
+  assert.deepEqual([state.summary("known").unread, state.summary("known").last_text.seq], [1, 1]);
+  assert.deepEqual(changed("known", 3, message("known", 3)), [], "it has overtaken its message");
+  state.apply("chat.message.new", { message: message("known", 3) });
+  assert.deepEqual([state.summary("known").unread, state.summary("known").last_text.seq], [2, 3]);
+  assert.deepEqual(changed("new", 1, message("new", 1)), []);
+  assert.equal(state.summary("new").unread, 1);
+  assert.deepEqual(changed("transferred", 9, system("transferred", 9)), SNAPSHOT);
+});
+
+test("a chat is read up to where it was read, and not further", () => {
+  const nine = { last_seq: 9, last_message: message("a", 9), last_text: message("a", 9), unread: 3 };
+  ready([summary("a", withAgent(ALICE, nine))]);
+  state.apply("chat.read", { session_id: "a", by: "visitor", seq: 9 });
+  assert.equal(state.mine[0].unread, 3, "the visitor's reading is another matter");
+  state.apply("chat.read", { session_id: "a", by: "agent", seq: 8 });
+  assert.equal(state.mine[0].unread, 1);
+  ready([summary("a", withAgent(ALICE, { ...nine, agent_read_seq: 6 }))]);
+  assert.equal(state.mine[0].unread, 1, "a snapshot that the reading has overtaken takes nothing back");
 });
 
 test("a session that another agent takes, or that ends, leaves the lists at once", () => {
@@ -477,7 +524,7 @@ function randomWorld(seed) {
   const random = (n) => ((value = (value * 1_103_515_245 + 12_345) % 2_147_483_648) >> 8) % n;
   const truth = new Map();
   const events = [];
-  const changed = (session) => events.push(["session.changed", { session: structuredClone(session) }]);
+  const changed = (session) => events.push(["session.changed", { session: told(session) }]);
   const write = (session, sender_type) => {
     const added = message(session.session_id, session.last_seq + 1, {
       sender_type,
@@ -486,6 +533,8 @@ function randomWorld(seed) {
     Object.assign(session, { last_seq: added.seq, last_message: added });
     if (sender_type !== "system") {
       session.last_activity_at = added.created_at;
+      session.last_text = added;
+      session.unread = sender_type === "visitor" ? session.unread + 1 : 0;
       session.waiting_since = sender_type === "visitor" ? (session.waiting_since ?? added.created_at) : null;
     }
     events.push(["chat.message.new", { message: added }]);
@@ -494,7 +543,13 @@ function randomWorld(seed) {
     const session = [...truth.values()][random(truth.size + 1)];
     if (!session) {
       const id = `s${truth.size}`;
-      const fresh = summary(id, { last_seq: 0, last_message: null, waiting_since: null });
+      const fresh = summary(id, {
+        last_seq: 0,
+        last_message: null,
+        last_text: null,
+        unread: 0,
+        waiting_since: null,
+      });
       truth.set(id, fresh);
       changed(fresh);
       continue;
@@ -507,6 +562,11 @@ function randomWorld(seed) {
       Object.assign(session, withAgent(random(2) ? ALICE : BOB));
       write(session, "system");
       changed(session);
+    } else if (move === 5 && session.last_seq && random(2)) {
+      session.agent_read_seq = session.last_seq;
+      session.unread = 0;
+      const read = { session_id: session.session_id, by: "agent", seq: session.last_seq };
+      events.push(["chat.read", read]);
     } else if (move === 5) {
       Object.assign(session, { status: random(2) ? "ended" : "abandoned" });
       write(session, "system");
@@ -552,8 +612,14 @@ test("whatever events are lost or doubled, one pong and its snapshot make the vi
     ready(snapshotOf(truth), fresh);
     assert.deepEqual(ids(live.queue), ids(fresh.queue), `queue, seed ${seed}`);
     assert.deepEqual(ids(live.mine), ids(fresh.mine), `mine, seed ${seed}`);
-    for (const session of fresh.mine)
-      assert.equal(live.summary(session.session_id).last_seq, session.last_seq);
+    for (const session of [...fresh.mine, ...fresh.queue]) {
+      const { last_seq, last_text, unread } = live.summary(session.session_id);
+      assert.deepEqual(
+        [last_seq, last_text, unread],
+        [session.last_seq, session.last_text, session.unread],
+        `seed ${seed}`,
+      );
+    }
   }
 });
 
@@ -682,6 +748,37 @@ test("a note goes from writing to the transcript once, whoever tells of it first
   assert.deepEqual(state.apply("note.new", { note: note("never opened", 1) }), []);
 });
 
+test("a colleague's note in a chat that is not open is marked until it is opened", () => {
+  ready([summary("a", withAgent(ALICE)), summary("b")]);
+  state.apply("note.new", { note: note("a", 1) });
+  state.apply("note.new", { note: note("b", 1, { author_id: ALICE.id }) });
+  assert.deepEqual([state.hasUnseenNote("a"), state.hasUnseenNote("b")], [true, false]);
+  state.open("a");
+  opened("a", summary("a", withAgent(ALICE)), [message("a", 1)], { notes: [note("a", 1)] });
+  state.apply("note.new", { note: note("a", 1, { client_message_id: "n2" }) });
+  state.close();
+  state.apply("note.new", { note: note("a", 1) });
+  assert.equal(state.hasUnseenNote("a"), false, "what was on the screen has been seen");
+});
+
+test("a chat tells that something written in it did not arrive", () => {
+  ready([summary("a", withAgent(ALICE))]);
+  clock = Date.now();
+  const id = "00000000-0000-4000-8000-000000000001";
+  state.queueMessage("a", "hello", id);
+  assert.deepEqual([state.isUnsent("a"), state.isUnsent("b")], [false, false]);
+  clock += 11_000;
+  assert.equal(state.isUnsent("a"), true, "on its way for long");
+  clock -= 11_000;
+  state.apply("error", { code: "busy", message: "Later.", session_id: "a", client_message_id: id });
+  assert.equal(state.isUnsent("a"), true);
+  state.retry("a", id);
+  assert.equal(state.isUnsent("a"), false);
+  state.queueNote("a", "note", NOTE_ID);
+  state.markNote("a", NOTE_ID, { code: "network", message: "No network." });
+  assert.equal(state.isUnsent("a"), true);
+});
+
 test("a note that is refused says why, and survives a reload", () => {
   longChat(1, 2);
   state.queueNote("a", "Watch out", NOTE_ID);
@@ -692,15 +789,26 @@ test("a note that is refused says why, and survives a reload", () => {
   assert.equal(reloaded.markNote("a", NOTE_ID, null).state, "sending");
 });
 
-test("a colleague's answer since the draft was begun is found, my own is not", () => {
+test("an answer since the draft was begun that was not sent from here is found, whatever its author is called", () => {
   longChat(1, 2);
-  const answer = (seq, sender_name) =>
-    state.apply("chat.message.new", { message: message("a", seq, { sender_type: "agent", sender_name }) });
-  answer(3, "Alice");
+  const answer = (seq, number) => {
+    const from = { sender_type: "agent", sender_name: "Alice", client_message_id: idOf(number) };
+    state.apply("chat.message.new", { message: message("a", seq, from) });
+  };
+  const idOf = (number) => `00000000-0000-4000-8000-00000000000${number}`;
+  state.queueMessage("a", "from here", idOf(1));
+  answer(3, 1);
   assert.equal(state.answerMeanwhile("a", 2), null);
-  answer(4, "Bob");
-  assert.equal(state.answerMeanwhile("a", 2).seq, 4);
-  assert.equal(state.answerMeanwhile("a", 4), null, "that one has been seen");
+  const reloaded = newState();
+  reloaded.restoreSent(state.sent);
+  reloaded.restoreOutboxes({ a: [{ client_message_id: idOf(2), body: "on its way" }] });
+  assert.deepEqual(reloaded.sent, [idOf(1), idOf(2)], "a reload forgets none");
+  state.markSent(idOf(3));
+  answer(4, 3);
+  assert.equal(state.answerMeanwhile("a", 2), null, "a file was sent from here, too");
+  answer(5, 4);
+  assert.equal(state.answerMeanwhile("a", 2).seq, 5);
+  assert.equal(state.answerMeanwhile("a", 5), null, "that one has been seen");
   assert.equal(state.answerMeanwhile("never opened", 0), null);
 });
 

@@ -20,6 +20,7 @@ export class Alerts {
   #shown = new Map();
   #icon = document.querySelector("link[rel=icon]");
   #plainIcon = this.#icon.href;
+  #backCounts = document.querySelectorAll("a.back [data-waiting]");
 
   /** `onOpen` gets the id of the chat whose notification was clicked. */
   constructor(state, { attention, claims, preferences, chime, onOpen }) {
@@ -42,11 +43,12 @@ export class Alerts {
     this.#withdraw();
   }
 
-  /** Writes `title` with the count before it, and the count on the icon. */
+  /** Writes `title` with the count before it, and the count on the icon and the way back to the lists. */
   render(title) {
     const count = openCount(this.#state);
     const text = count ? `(${count}) ${title}` : title;
     if (document.title !== text) document.title = text;
+    for (const node of this.#backCounts) setText(node, count ? `(${count})` : "");
     const name = count > MOST_ON_ICON ? "more" : count;
     const icon = count ? new URL(`./icons/${name}.svg`, import.meta.url).href : this.#plainIcon;
     if (this.#icon.href !== icon) this.#icon.href = icon;

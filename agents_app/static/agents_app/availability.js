@@ -16,12 +16,6 @@ export function describe({ availability, state }) {
   };
 }
 
-/** Such as `3 of 5 chats`. */
-export function loadText({ load, capacity }) {
-  const chats = capacity === 1 || (capacity === null && load === 1) ? "chat" : "chats";
-  return capacity === null ? `${load} ${chats}` : `${load} of ${capacity} ${chats}`;
-}
-
 export class AvailabilityMenu {
   #button = document.getElementById("availability");
   #panel = document.getElementById("availability-panel");
@@ -59,7 +53,7 @@ export class AvailabilityMenu {
     this.#button.querySelector(".dot").dataset.presence = presence;
     setText(document.getElementById("availability-label"), label);
     setText(document.getElementById("availability-hint"), hint);
-    setText(document.getElementById("availability-load"), loadText(this.#agent));
+    setText(document.getElementById("availability-load"), `now ${this.#agent.load}`);
     if (!this.#isSaving) this.#fill();
   }
 
@@ -72,6 +66,7 @@ export class AvailabilityMenu {
 
   #opens() {
     setText(document.getElementById("availability-problem"), "");
+    setText(document.getElementById("availability-saved"), "");
     this.#fill();
     const { bottom, right } = this.#button.getBoundingClientRect();
     this.#panel.style.setProperty("--below", `${bottom}px`);
@@ -81,10 +76,13 @@ export class AvailabilityMenu {
   /** Asks the server for `changes`, {availability} or {capacity}, and shows what came of it. */
   async change(changes) {
     const problem = document.getElementById("availability-problem");
+    const saved = document.getElementById("availability-saved");
+    setText(saved, "");
     this.#isSaving = true;
     try {
       const agent = await this.#save(changes);
       setText(problem, "");
+      setText(saved, "Saved");
       this.#isSaving = false;
       this.show(agent);
     } catch (error) {

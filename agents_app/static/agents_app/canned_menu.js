@@ -4,6 +4,7 @@ import { askedFor, fillIn, findReplies, firstGap, placeholderValues } from "./ca
 import { fromTemplate, part, reconcile, setText } from "./dom.js";
 
 const FRESH_MS = 60_000;
+const RETRY_MS = 5_000;
 
 export class CannedMenu {
   #input = document.getElementById("body");
@@ -13,17 +14,21 @@ export class CannedMenu {
   #context;
   #replies = [];
   #found = [];
-  #loadedAt = -Infinity;
+  #loading = null;
+  #isStaleAt = -Infinity;
   #problem = "";
   #chosen = 0;
   #isDismissed = false;
+  // Enter was pressed before the replies were here.
+  #isAwaited = false;
 
   /** `context()` gives `{session, agent}` of the open chat, or null where nothing may be answered. */
   constructor({ api, context }) {
     this.#api = api;
     this.#context = context;
     this.#input.addEventListener("input", () => {
-      this.#isDismissed = false;
+      this.#isDismissed = this.#isAwaited = false;
+      this.#found = [];
       this.#update();
     });
     this.#input.addEventListener("click", () => this.#update());
@@ -43,13 +48,25 @@ export class CannedMenu {
 
   close() {
     this.#list.hidden = true;
+    this.#found = [];
+    this.#isAwaited = false;
     this.#input.removeAttribute("aria-activedescendant");
-    setText(this.#status, "");
+    this.#tell("");
+  }
+
+  /** Asks for the replies, if they are not fresh: whoever types a shortcut has them by then. */
+  refresh() {
+    if (this.#loading || Date.now() < this.#isStaleAt) return;
+    this.#loading = this.#load().finally(() => {
+      this.#loading = null;
+      this.#update();
+    });
   }
 
   /** Whether the key was for the list. */
   onKey(event) {
-    if (!this.isOpen || event.isComposing) return false;
+    if (event.isComposing) return false;
+    if (!this.isOpen) return this.#onKeyAhead(event);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       this.#chosen = (this.#chosen + step + this.#found.length) % this.#found.length;
@@ -59,6 +76,19 @@ export class CannedMenu {
     } else if (event.key === "Escape") {
       this.#isDismissed = true;
       this.close();
+    } else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  }
+
+  /** Enter after a shortcut takes it as soon as it is here: it must not go to the visitor as it stands. */
+  #onKeyAhead(event) {
+    if (event.key === "Escape" && this.#status.textContent) {
+      this.#isDismissed = true;
+      this.close();
+    } else if (event.key === "Enter" && !event.shiftKey && this.#loading && this.#asked()) {
+      this.#isAwaited = true;
     } else return false;
     event.preventDefault();
     event.stopPropagation();
@@ -75,26 +105,23 @@ export class CannedMenu {
     this.#input.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  async #update() {
-    if (!this.#asked()) {
+  #update() {
+    const asked = this.#asked();
+    if (!asked) {
       this.close();
       return;
     }
-    if (Date.now() - this.#loadedAt > FRESH_MS) await this.#load();
-    const asked = this.#asked();
-    const tenant = this.#context()?.session.tenant_id;
-    this.#found = asked
-      ? findReplies(
-          this.#replies.filter((reply) => reply.tenant === tenant),
-          asked.query,
-        )
-      : [];
-    this.#chosen = 0;
-    if (this.#found.length) this.#show();
-    else {
-      this.close();
-      if (asked) setText(this.#status, this.#problem || "No canned reply fits.");
-    }
+    this.refresh();
+    const { tenant_id: tenant } = this.#context().session;
+    const replies = this.#replies.filter((reply) => reply.tenant === tenant);
+    const chosen = this.#found[this.#chosen]?.shortcut;
+    this.#found = findReplies(replies, asked.query);
+    // What is fetched anew must not put another one under the hand.
+    const kept = this.#found.findIndex((reply) => reply.shortcut === chosen);
+    this.#chosen = Math.max(0, kept);
+    if (this.#found.length && this.#isAwaited) this.#take(this.#found[0]);
+    else if (this.#found.length) this.#show();
+    else this.#showNone();
   }
 
   #asked() {
@@ -106,9 +133,10 @@ export class CannedMenu {
   async #load() {
     try {
       ({ replies: this.#replies } = await this.#api.cannedReplies());
-      this.#loadedAt = Date.now();
+      this.#isStaleAt = Date.now() + FRESH_MS;
       this.#problem = "";
     } catch (error) {
+      this.#isStaleAt = Date.now() + RETRY_MS;
       this.#problem = `The canned replies could not be loaded. ${error.message}`;
     }
   }
@@ -130,12 +158,32 @@ export class CannedMenu {
     this.#input.setAttribute("aria-activedescendant", `canned-${this.#chosen}`);
     this.#list.children[this.#chosen].scrollIntoView({ block: "nearest" });
     const count = this.#found.length;
-    setText(this.#status, `${count} ${count === 1 ? "reply" : "replies"}. Arrows choose, Enter takes.`);
+    this.#tell(`${count} ${count === 1 ? "reply" : "replies"}. Arrows choose, Enter takes.`);
+  }
+
+  #showNone() {
+    this.#list.hidden = true;
+    this.#input.removeAttribute("aria-activedescendant");
+    if (!this.#loading) this.#isAwaited = false;
+    const text = this.#loading ? "Loading the canned replies…" : this.#problem || "No canned reply fits.";
+    this.#tell(text, { isAlone: true });
+  }
+
+  /** Beside the list it is for screen readers; without one it stands in its place. */
+  #tell(text, { isAlone = false } = {}) {
+    setText(this.#status, text);
+    this.#status.className = isAlone ? "canned canned-hint" : "visually-hidden";
   }
 
   #take(reply) {
+    const context = this.#context();
+    // The chat may have ended under the open list.
+    if (!context) {
+      this.close();
+      return;
+    }
     const asked = this.#asked();
-    const { session, agent } = this.#context();
+    const { session, agent } = context;
     const text = fillIn(reply.text, placeholderValues(session, agent));
     const start = asked?.start ?? this.#input.selectionStart;
     this.close();

@@ -22,6 +22,7 @@ export class ChatPane {
   #uploads;
   #transfer;
   #panel;
+  #canned;
 
   /**
    * `protocol` is the widget's; `config` the page's; `send(frames)` and `render()` are the console's, and
@@ -35,21 +36,25 @@ export class ChatPane {
     this.#render = render;
     state.restoreOutboxes(drafts.outboxes);
     state.restoreNoteOutboxes(drafts.noteOutboxes);
+    state.restoreSent(drafts.sent);
     this.#notes = new Notes(state, { api, onChange: scheduleRender });
     this.#uploads = new Uploads({
       rules: config.attachments,
       uuid: protocol.uuid,
-      start: (entry, onProgress) => api.upload(entry.sessionId, entry.id, entry, onProgress),
+      start: (entry, onProgress) => {
+        state.markSent(entry.id);
+        return api.upload(entry.sessionId, entry.id, entry, onProgress);
+      },
       onChange: scheduleRender,
       onSent: (id, message) => send(state.apply("chat.message.new", { message })),
     });
     const colleagues = new Colleagues(state, { api, onChange: scheduleRender });
-    const canned = new CannedMenu({ api, context: () => this.#answering() });
+    this.#canned = new CannedMenu({ api, context: () => this.#answering() });
     /** For whoever writes by keys: `switchTo("reply" | "note")`. */
     this.composer = new Composer(state, {
       drafts,
       protocol,
-      canned,
+      canned: this.#canned,
       rules: config.attachments,
       onReply: (body) => {
         send(state.queueMessage(state.openId, body));
@@ -78,6 +83,7 @@ export class ChatPane {
       colleagues,
       protocol,
       onTransfer: (id, to, note) => this.#hand(id, to, note),
+      onDone: (id) => state.openId === id && this.conversation.focus(),
     });
     this.conversation = new ConversationView(state, {
       composer: this.composer,
@@ -87,7 +93,9 @@ export class ChatPane {
       onAccept: (id) => this.#decide(id, () => api.assign(id)),
       // From a colleague who is there a chat goes only by name, and only to a supervisor.
       onTakeOver: (id) =>
-        this.#decide(id, () => (state.agent.is_supervisor ? api.assignTo(id, state.agent.id) : api.assign(id))),
+        this.#decide(id, () =>
+          state.agent.is_supervisor ? api.assignTo(id, state.agent.id) : api.assign(id),
+        ),
       onTransfer: (session) => this.#transfer.open(session),
       onEnd: (id) => this.#decide(id, () => api.end(id)),
     });
@@ -109,6 +117,7 @@ export class ChatPane {
     this.conversation.render();
     this.#drafts.outboxes = this.#state.outboxes;
     this.#drafts.noteOutboxes = this.#state.noteOutboxes;
+    this.#drafts.sent = this.#state.sent;
     this.#transfer.render();
     this.#panel.render();
   }
@@ -116,6 +125,7 @@ export class ChatPane {
   /** What the passing of time changes; once a second. */
   tick() {
     this.conversation.tick();
+    this.#transfer.tick();
     this.#panel.render();
   }
 
@@ -127,6 +137,8 @@ export class ChatPane {
   connected() {
     this.#notes.send({ isReconnected: true });
     this.#uploads.retryLost();
+    this.#canned.refresh();
+    this.conversation.connected();
   }
 
   /** The session and the agent that a reply is from, where one may be written. */
@@ -151,7 +163,8 @@ export class ChatPane {
     try {
       this.#send(this.#state.replaceSummary(await call()));
     } catch (error) {
-      this.conversation.notify(id, await this.#explain(id, error));
+      const text = await this.#explain(id, error);
+      this.conversation.notify(id, text, { isNetwork: error.code === "network" });
     } finally {
       this.conversation.isBusy = false;
       this.#render();

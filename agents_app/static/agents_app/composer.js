@@ -90,7 +90,10 @@ export class Composer {
   /** Shows the draft of chat `id`. A reply stays readable, and kept, where `canReply` is false. */
   render(id, canReply) {
     // What was said of sending it is over with the right to.
-    if (canReply !== this.#canReply) this.#hint = this.#gapTold = "";
+    if (canReply !== this.#canReply) {
+      this.#hint = this.#gapTold = "";
+      this.#canned.close();
+    }
     this.#canReply = canReply;
     const kind = this.#kindFor(id, canReply);
     const isOther = id !== this.#id || (kind && kind !== this.#kind);
@@ -151,7 +154,11 @@ export class Composer {
     document.getElementById("meanwhile").hidden = !answer;
     if (!answer) return;
     const quoted = [...answer.body].slice(0, QUOTED).join("");
-    const text = `${answer.sender_name} has answered meanwhile: “${quoted}${quoted === answer.body ? "" : "…"}”`;
+    const isMine = answer.sender_name === this.#state.agent?.name;
+    const who = isMine
+      ? "You have answered in another window"
+      : `${answer.sender_name} has answered meanwhile`;
+    const text = `${who}: “${quoted}${quoted === answer.body ? "" : "…"}”`;
     setText(document.getElementById("meanwhile-text"), text);
   }
 

@@ -78,9 +78,9 @@ function goToLogin() {
 // The views
 
 const rail = new Rail();
-const lists = new ListsView(state, config.base);
+const lists = new ListsView(state, { base: config.base, drafts });
 const shared = { api, base: config.base, onCounts: (counts) => (rail.counts = counts) };
-const found = new FoundView(state, { ...shared, onGo: go });
+const found = new FoundView(state, { ...shared, drafts, onGo: go });
 /** What takes the place of the inbox's lists, or of the whole page, in the other views. */
 const pages = {
   all: found,
@@ -106,7 +106,8 @@ function scheduleRender() {
 
 function render() {
   pane.render();
-  if (isVisible() && connection.state === "ready") send(state.read());
+  // A console on the second screen is visible, and nobody reads it.
+  if (isVisible() && document.hasFocus() && connection.state === "ready") send(state.read());
   renderClock();
 }
 
@@ -195,6 +196,7 @@ function isVisible() {
 }
 
 document.addEventListener("visibilitychange", scheduleRender);
+addEventListener("focus", scheduleRender);
 setInterval(renderClock, 1000);
 setInterval(() => isVisible() && page?.beat(), BEAT_MS);
 openFromAddress();

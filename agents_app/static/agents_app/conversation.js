@@ -13,7 +13,8 @@ export class ConversationView {
   #colleagues;
   #drafts;
   #isBusy = false;
-  #noticeOf = null;
+  // {id, isNetwork, standing}: what the sentence is about, null without one.
+  #notice = null;
 
   /** `onAccept(id)`, `onTakeOver(id)`, `onTransfer(session)` and `onEnd(id)` are what the agent decides. */
   constructor(state, { composer, transcript, colleagues, drafts, onAccept, onTakeOver, onTransfer, onEnd }) {
@@ -46,11 +47,19 @@ export class ConversationView {
     this.render();
   }
 
-  /** A sentence about chat `id`, shown with it until it is dismissed or another one comes. */
-  notify(id, text) {
-    this.#noticeOf = id;
+  /**
+   * A sentence about chat `id`, shown with it until it is dismissed, another one comes, or the chat has moved on;
+   * `isNetwork` says that it is over with the next connection.
+   */
+  notify(id, text, { isNetwork = false } = {}) {
+    this.#notice = id && { id, isNetwork, standing: standingOf(this.#state.summary(id)) };
     setText(this.#byId("notice-text"), text);
     this.render();
+  }
+
+  /** The server is there (again). */
+  connected() {
+    if (this.#notice?.isNetwork) this.#notice = null;
   }
 
   focus() {
@@ -66,7 +75,9 @@ export class ConversationView {
       this.#renderPlaceholder();
       return;
     }
-    this.#byId("notice").hidden = this.#noticeOf !== openId;
+    const isAboutThis = this.#notice?.id === openId;
+    if (isAboutThis && this.#notice.standing !== standingOf(session)) this.#notice = null;
+    this.#byId("notice").hidden = !isAboutThis || !this.#notice;
     this.#composer.render(openId, this.#state.isMine(session));
     this.#renderHeading(session);
     this.#transcript.render();
@@ -90,7 +101,7 @@ export class ConversationView {
     const mayDecide = isMine || this.#mayTakeOver(session);
     const isQueued = session.status === "queued";
     this.#byId("transfer").hidden = isQueued ? !this.#state.agent?.is_supervisor : !mayDecide;
-    setText(this.#byId("transfer"), isQueued ? "Assign…" : "Transfer…");
+    setText(this.#byId("transfer-label"), isQueued ? "Assign…" : "Transfer…");
     this.#byId("end").hidden = !mayDecide && !isQueued;
     for (const id of ["transfer", "end"]) this.#byId(id).disabled = this.#isBusy;
   }
@@ -183,7 +194,7 @@ export class ConversationView {
   }
 
   #closeNotice() {
-    this.#noticeOf = null;
+    this.#notice = null;
     this.render();
     this.focus();
   }
@@ -191,4 +202,9 @@ export class ConversationView {
   #byId(id) {
     return document.getElementById(id);
   }
+}
+
+/** Where a chat stands, to be compared. */
+function standingOf(session) {
+  return session && `${session.status} ${session.assigned_to_id}`;
 }

@@ -121,7 +121,11 @@ export class Desk {
       search: { can: always, run: () => this.#search() },
       help: { can: always, run: () => this.#settings.showKeys() },
       palette: { can: always, run: () => this.#palette.open() },
-      leave: { can: () => isWriting() || state.openId !== null, run: () => this.#leave() },
+      // A filled search box is emptied first, by the browser, as everywhere.
+      leave: {
+        can: () => !isSearching() && (isWriting() || state.openId !== null),
+        run: () => this.#leave(),
+      },
     };
   }
 
@@ -148,7 +152,7 @@ export class Desk {
     const { queue, mine, agent } = this.#state;
     const chat = (group) => (session) => ({
       group,
-      text: `${visitorName(session)} · ${session.conversation_id}`,
+      text: choiceText(session),
       run: () => this.#openChat(session.session_id),
     });
     const actions = KEYS.filter(({ action }) => !UNLISTED.includes(action) && this.#actions[action].can());
@@ -194,6 +198,11 @@ export class Desk {
   }
 }
 
+/** Name and reference; whoever has no name is called by the reference anyway. */
+function choiceText(session) {
+  return [...new Set([visitorName(session), session.conversation_id])].join(" · ");
+}
+
 /** What a button does, while it can be pressed. */
 function button(id) {
   const node = () => document.getElementById(id);
@@ -213,8 +222,11 @@ function focusRow(step) {
   rows[Math.min(Math.max(to, 0), rows.length - 1)].focus();
 }
 
-/** Whether Escape has a text field to leave; the first one empties a search box, as everywhere. */
 function isWriting() {
+  return isTextField(document.activeElement);
+}
+
+function isSearching() {
   const { activeElement } = document;
-  return isTextField(activeElement) && !(activeElement.type === "search" && activeElement.value);
+  return activeElement.type === "search" && activeElement.value !== "";
 }

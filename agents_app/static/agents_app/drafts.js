@@ -19,6 +19,7 @@ export class Drafts {
     }
     // Those that older pages did not keep.
     for (const name of ["notes", "begun", "noteOutboxes"]) this.#kept[name] ??= {};
+    this.#kept.sent ??= [];
   }
 
   /** `kind` is "reply" or "note": what is meant for colleagues must never slip into what the visitor gets. */
@@ -68,12 +69,21 @@ export class Drafts {
     this.#keep("noteOutboxes", outboxes);
   }
 
+  /** The client ids of what was sent from this tab last. */
+  get sent() {
+    return this.#kept.sent;
+  }
+
+  set sent(ids) {
+    this.#keep("sent", ids);
+  }
+
   #texts(kind) {
     return kind === "note" ? this.#kept.notes : this.#kept.drafts;
   }
 
-  #keep(name, outboxes) {
-    const kept = JSON.stringify(outboxes);
+  #keep(name, values) {
+    const kept = JSON.stringify(values);
     if (kept === JSON.stringify(this.#kept[name])) return;
     // A copy: the entries go on changing where they come from.
     this.#kept[name] = JSON.parse(kept);

@@ -49,9 +49,9 @@ export function initial(session) {
   return [...(session.customer_name?.trim() ?? "")][0]?.toLocaleUpperCase() ?? "#";
 }
 
-/** The first line of a session's last message, with who said it when it was not the visitor. */
+/** The first line of what was said last, with who said it when it was not the visitor. */
 export function lastLine(session) {
-  const message = session.last_message;
+  const message = session.last_text;
   if (!message) return "";
   const line = message.body.trim().split("\n", 1)[0];
   return message.sender_type === "agent" ? `${message.sender_name}: ${line}` : line;

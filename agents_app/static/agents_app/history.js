@@ -36,12 +36,19 @@ export function withNews(answer, type, payload) {
   return { ...answer, sessions };
 }
 
+/** Whether a view has to be asked for again when `session` changes: an open chat is in no history. */
+export function concerns(view, answer, session) {
+  const isShown = answer?.sessions.some(({ session_id }) => session_id === session.session_id);
+  return view !== "history" || isOver(session) || Boolean(isShown);
+}
+
 function newsOf(type, payload) {
   if (type === "session.changed") return payload.session;
   if (type === "session.presence") return payload;
   if (type !== "chat.message.new") return null;
   const { message } = payload;
-  return { session_id: message.session_id, last_seq: message.seq, last_message: message };
+  const news = { session_id: message.session_id, last_seq: message.seq, last_message: message };
+  return message.sender_type === "system" ? news : { ...news, last_text: message };
 }
 
 /** How many chats were found, as far as the server counts them. */
@@ -58,6 +65,7 @@ export class FoundView {
   #state;
   #api;
   #base;
+  #drafts;
   #address = null;
   #latest;
   #filters;
@@ -66,10 +74,11 @@ export class FoundView {
   #offered = "";
 
   /** `onGo(address, {replace})` is where the agent wants to go; `onCounts` gets what comes with an answer. */
-  constructor(state, { api, base, onGo, onCounts }) {
+  constructor(state, { api, base, drafts, onGo, onCounts }) {
     this.#state = state;
     this.#api = api;
     this.#base = base;
+    this.#drafts = drafts;
     const ask = async (question) => {
       const answer = await api.sessions(question);
       onCounts(answer.counts);
@@ -128,7 +137,9 @@ export class FoundView {
     const { answer } = this.#current;
     if (answer) this.#current.answer = withNews(answer, type, payload);
     // One that has come, or has found another place: only the server knows which page it belongs to.
-    if (type === "session.changed") this.#current.againSoon();
+    if (type === "session.changed" && concerns(this.#address.view, answer, payload.session)) {
+      this.#current.againSoon();
+    }
   }
 
   render() {
@@ -150,6 +161,7 @@ export class FoundView {
     this.#link("found-clear", isEmpty && isNarrowed, {});
     renderRows(this.#byId("found-rows"), sessions, {
       state: this.#state,
+      drafts: this.#drafts,
       href: (session) => formatAddress(this.#base, { ...this.#address, chat: session.session_id }),
       note: (session) => rowNote(session, this.#state.agent?.id),
     });

@@ -7,11 +7,13 @@ import { renderRows } from "./rows.js";
 export class ListsView {
   #state;
   #base;
+  #drafts;
 
-  /** `base` is the console's address, under which each chat has its own. */
-  constructor(state, base) {
+  /** `base` is the console's address, under which each chat has its own; `drafts` are Drafts. */
+  constructor(state, { base, drafts }) {
     this.#state = state;
     this.#base = base;
+    this.#drafts = drafts;
   }
 
   /** `queueLength` is how many wait altogether; the list may have the first of them only. */
@@ -41,6 +43,7 @@ export class ListsView {
     document.getElementById(`${name}-empty`).hidden = !loaded || sessions.length > 0;
     renderRows(document.getElementById(name), sessions, {
       state: this.#state,
+      drafts: this.#drafts,
       href: ({ session_id: chat }) => formatAddress(this.#base, { view: "inbox", chat }),
     });
   }

@@ -53,8 +53,7 @@ export class OfflineView {
     this.#byId("left-retry").addEventListener("click", () => this.refresh());
     this.#byId("left").addEventListener("click", ({ target }) => {
       const button = target.closest("[data-done]");
-      if (button)
-        this.#mark(Number(button.closest("[data-key]").dataset.key), button.dataset.done === "true");
+      if (button) this.#mark(button.closest("[data-key]"), button.dataset.done === "true");
     });
   }
 
@@ -151,7 +150,11 @@ export class OfflineView {
     }
   }
 
-  async #mark(id, isDone) {
+  async #mark(row, isDone) {
+    const id = Number(row.dataset.key);
+    const rows = [...this.#byId("left-messages").children];
+    const at = rows.indexOf(row);
+    const others = [...rows.slice(at + 1), ...rows.slice(0, at).reverse()];
     this.#busy.add(id);
     this.#refusal = "";
     this.render();
@@ -163,11 +166,24 @@ export class OfflineView {
     this.#busy.delete(id);
     this.render();
     // The row goes to the other list, and takes the button that had the focus along.
-    if (!this.#refusal) this.#byId("left-title").focus();
+    const { activeElement } = document;
+    if (activeElement === document.body || row.contains(activeElement)) {
+      (this.#refusal ? markOf(row) : this.#nextOf(others)).focus();
+    }
     await this.#latest.again();
+  }
+
+  /** Where one goes on: the nearest message that is still there, else the heading. */
+  #nextOf(rows) {
+    const buttons = rows.filter((row) => row.isConnected).map(markOf);
+    return buttons.find((button) => !button.disabled) ?? this.#byId("left-title");
   }
 
   #byId(id) {
     return document.getElementById(id);
   }
+}
+
+function markOf(row) {
+  return part(row, "mark");
 }

@@ -13,6 +13,8 @@ export class Palette {
   #collect;
   #otherwise;
   #items = [];
+  // What remains whatever was written: one choice, or none while nothing is.
+  #rest = [];
   #found = [];
   #selected = 0;
   #opening = null;
@@ -42,7 +44,8 @@ export class Palette {
       // For a palette that was closed, and opened again, meanwhile.
       if (this.#opening !== opening) return;
       this.#items = [...this.#items, ...more];
-      this.#search();
+      // What stood there for want of anything else gives way; any other choice stays under the hand.
+      this.#show(this.#found.length > 1 ? this.#found[this.#selected] : null);
     });
     this.#search();
     this.#dialog.showModal();
@@ -50,9 +53,17 @@ export class Palette {
 
   #search() {
     const query = this.#input.value.trim();
-    this.#found = find(query, this.#items).slice(0, MOST_SHOWN);
-    if (query) this.#found.push(this.#otherwise(query));
-    this.#selected = 0;
+    this.#rest = query ? [this.#otherwise(query)] : [];
+    this.#show(null);
+  }
+
+  /** `kept` is the item that stays selected; without it, the first is. */
+  #show(kept) {
+    const fitting = find(this.#input.value, this.#items);
+    const shown = fitting.slice(0, MOST_SHOWN);
+    if (fitting.indexOf(kept) >= MOST_SHOWN) shown[MOST_SHOWN - 1] = kept;
+    this.#found = [...shown, ...this.#rest];
+    this.#selected = Math.max(0, this.#found.indexOf(kept));
     this.#list.replaceChildren(...this.#found.map(optionOf));
     const count = this.#found.length;
     setText(this.#status, `${count} ${count === 1 ? "match" : "matches"}`);

@@ -3,16 +3,33 @@
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
 import { formatSpan, initial, isOver, lastLine, shortDay, since, visitorName } from "./format.js";
 
-/** Shows `sessions` in `parent`. `href(session)` is a row's address, `note(session)` what stands below it. */
-export function renderRows(parent, sessions, { state, href, note = () => "" }) {
+/**
+ * Shows `sessions` in `parent`. `href(session)` is a row's address, `note(session)` what stands below it; `drafts`
+ * are Drafts.
+ */
+export function renderRows(parent, sessions, { state, drafts, href, note = () => "" }) {
   reconcile(parent, sessions, {
     key: (session) => session.session_id,
     create: () => fromTemplate("row-template"),
-    update: (node, session) => updateRow(node, session, { state, path: href(session), note: note(session) }),
+    update: (node, session) =>
+      updateRow(node, session, { state, drafts, path: href(session), note: note(session) }),
   });
 }
 
-function updateRow(node, session, { state, path, note }) {
+/**
+ * What a row says below the name, `{kind, text}`: first what the agent still has to do there, then what the visitor
+ * does, then what was said last. A draft in the open chat is on the screen anyway.
+ */
+export function rowLine(session, { state, drafts }) {
+  const id = session.session_id;
+  if (state.isUnsent(id)) return { kind: "unsent", text: "Not sent" };
+  if (state.isTyping(id)) return { kind: "typing", text: "is typing…" };
+  const draft = id === state.openId ? "" : (drafts.get(id) || drafts.get(id, "note")).trim();
+  if (draft && !isOver(session)) return { kind: "draft", text: `Draft: ${draft}` };
+  return { kind: "said", text: lastLine(session) };
+}
+
+function updateRow(node, session, { state, drafts, path, note }) {
   const id = session.session_id;
   const link = node.firstElementChild;
   if (link.getAttribute("href") !== path) link.setAttribute("href", path);
@@ -30,15 +47,12 @@ function updateRow(node, session, { state, path, note }) {
   const when = isOver(session) ? shortDay(session.closed_at, state.now) : "";
   setText(part(node, "wait"), waited === null ? when : formatSpan(waited));
 
-  const isTyping = state.isTyping(id);
-  const line = part(node, "line");
-  line.classList.toggle("is-typing", isTyping);
-  // How a chat ended is its last line, too, and the note says it in fewer words.
-  const isToldBelow = isOver(session) && session.last_message?.sender_type === "system";
-  setText(line, isTyping ? "is typing…" : isToldBelow ? "" : lastLine(session));
-  part(node, "bottom").hidden = isToldBelow;
-
+  const line = rowLine(session, { state, drafts });
+  part(node, "line").dataset.kind = line.kind;
+  setText(part(node, "line"), line.text);
   const unread = state.isMine(session) ? state.unread(session) : 0;
+  part(node, "noted").hidden = !state.hasUnseenNote(id);
+  part(node, "bottom").hidden = isOver(session) && !line.text;
   part(node, "unread").hidden = unread === 0;
   setText(part(node, "count"), String(unread));
   link.classList.toggle("is-unread", unread > 0);

@@ -1,6 +1,7 @@
 /** The dialog with the agent's switches, and the consent to notifications; the list of the keys. */
 
 import { notificationPermission, showNotification } from "./alerts.js";
+import { KINDS } from "./attention.js";
 import { setText } from "./dom.js";
 import { KEYS, isSingle, keyLabel } from "./keys.js";
 
@@ -13,6 +14,7 @@ const PERMISSIONS = {
 
 export class SettingsDialog {
   #dialog = document.getElementById("settings-dialog");
+  #tryButton = document.getElementById("try-alert");
   #keys = document.getElementById("keys-dialog");
   #preferences;
   #chime;
@@ -22,7 +24,7 @@ export class SettingsDialog {
     this.#chime = chime;
     document.getElementById("settings").addEventListener("click", () => this.open());
     document.getElementById("consent-ask").addEventListener("click", () => this.#ask());
-    document.getElementById("try-alert").addEventListener("click", () => this.#try());
+    this.#tryButton.addEventListener("click", () => this.#try());
     document.getElementById("show-keys").addEventListener("click", () => this.showKeys());
     for (const box of this.#boxes) {
       box.addEventListener("change", () => preferences.set(box.dataset.switch, box.checked));
@@ -49,6 +51,9 @@ export class SettingsDialog {
 
   #render() {
     for (const box of this.#boxes) box.checked = this.#preferences.isOn(box.dataset.switch);
+    const used = ["sound", "notification"].filter((way) => this.#isUsed(way));
+    this.#tryButton.disabled = used.length === 0;
+    setText(this.#tryButton, `Try ${used.join(" and ") || "sound and notification"}`);
     const permission = notificationPermission();
     setText(document.getElementById("consent-text"), PERMISSIONS[permission]);
     document.getElementById("consent-ask").hidden = permission !== "default";
@@ -59,8 +64,14 @@ export class SettingsDialog {
     this.#render();
   }
 
+  /** Whether this way of telling, `sound` or `notification`, is switched on for anything. */
+  #isUsed(way) {
+    return KINDS.some((kind) => this.#preferences.isOn(`${way}:${kind}`));
+  }
+
   #try() {
-    this.#chime.play("message");
+    if (this.#isUsed("sound")) this.#chime.play("message");
+    if (!this.#isUsed("notification")) return;
     showNotification("Chat Center", { body: "This is how a notification looks.", tag: "try", silent: true });
   }
 }

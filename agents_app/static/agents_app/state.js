@@ -8,6 +8,7 @@
 const HISTORY_LIMIT = 100;
 const TYPING_LASTS_MS = 8_000;
 const RESEND_AFTER_MS = 10_000;
+const KEPT_SENT = 50;
 
 export class ConsoleState {
   /** What `agents/me` answers; null before the first snapshot. */
@@ -27,6 +28,9 @@ export class ConsoleState {
   #clockOffset = 0;
   #snapshotAsked = false;
   #typing = new Map();
+  #unseenNotes = new Set();
+  // Client ids of what was sent from here.
+  #sent = new Set();
 
   /** `MessageStore` is the widget's; `clock` answers this machine's milliseconds. */
   constructor({ MessageStore, clock = Date.now }) {
@@ -73,10 +77,22 @@ export class ConsoleState {
     return this.openChat?.problem ? null : this.summary(this.openId);
   }
 
-  /** Messages after the last one that an agent has read or written. */
+  /** The visitor's messages after what an agent has read or written. */
   unread(session) {
-    const answered = session.last_message?.sender_type === "agent" ? session.last_seq : 0;
-    return Math.max(0, session.last_seq - Math.max(session.agent_read_seq ?? 0, answered));
+    return session.unread ?? 0;
+  }
+
+  /** Whether something that was written here did not arrive, or has been on its way for long. */
+  isUnsent(id) {
+    const chat = this.chats.get(id);
+    const isStuck = ({ state, created_at }) =>
+      state === "failed" || this.#clock() - Date.parse(created_at) > RESEND_AFTER_MS;
+    return Boolean(chat) && [...chat.store.outbox, ...chat.noteOutbox].some(isStuck);
+  }
+
+  /** Whether a colleague has left a note since the chat was last open here. */
+  hasUnseenNote(id) {
+    return this.#unseenNotes.has(id);
   }
 
   isTyping(id) {
@@ -88,11 +104,12 @@ export class ConsoleState {
     return this.isTyping(id) ? this.#typing.get(id).text : "";
   }
 
-  /** The newest answer after `seq` that a colleague has given, or null. */
+  /** The newest answer after `seq` that was not sent from here, or null: a colleague's, or my other window's. */
   answerMeanwhile(id, seq) {
-    const isColleagues = (message) =>
-      message.seq > seq && message.sender_type === "agent" && message.sender_name !== this.agent?.name;
-    return this.chats.get(id)?.store.messages.findLast(isColleagues) ?? null;
+    // By its id and not by the name: two agents may have the same.
+    const isFromElsewhere = (message) =>
+      message.seq > seq && message.sender_type === "agent" && !this.#sent.has(message.client_message_id);
+    return this.chats.get(id)?.store.messages.findLast(isFromElsewhere) ?? null;
   }
 
   /** The open chat's notes, leavings and returns that stand in what is shown of it, each in its place. */
@@ -125,6 +142,7 @@ export class ConsoleState {
 
   open(id) {
     this.openId = id;
+    this.#unseenNotes.delete(id);
     Object.assign(this.#chat(id), { problem: null, isVisitorStale: true });
     return [this.#openFrame(id)];
   }
@@ -149,7 +167,22 @@ export class ConsoleState {
 
   queueMessage(id, body, clientMessageId) {
     const entry = this.#chat(id).store.queue(body, clientMessageId);
+    this.markSent(entry.client_message_id);
     return [sendFrame(id, entry)];
+  }
+
+  /** What goes out under this id is from here: a message, or a file that becomes one. */
+  markSent(clientMessageId) {
+    this.#sent.add(clientMessageId);
+  }
+
+  /** The client ids of what was sent from here last. */
+  get sent() {
+    return [...this.#sent].slice(-KEPT_SENT);
+  }
+
+  restoreSent(clientMessageIds) {
+    clientMessageIds.forEach((id) => this.markSent(id));
   }
 
   retry(id, clientMessageId) {
@@ -181,7 +214,7 @@ export class ConsoleState {
     const session = this.summary(this.openId);
     const seq = this.openChat?.store.lastSeq ?? 0;
     if (!session || !this.isMine(session) || seq <= (session.agent_read_seq ?? 0)) return [];
-    this.#keep({ ...session, agent_read_seq: seq });
+    this.#keep(withRead(session, "agent", seq));
     return [{ type: "chat.read", payload: { session_id: this.openId, seq } }];
   }
 
@@ -204,7 +237,8 @@ export class ConsoleState {
   /** Takes over what an earlier page load had not got acknowledged; it is sent with the first snapshot. */
   restoreOutboxes(outboxes) {
     for (const [id, outbox] of Object.entries(outboxes)) {
-      this.#chat(id).store = this.#MessageStore.from({ outbox });
+      const { store } = Object.assign(this.#chat(id), { store: this.#MessageStore.from({ outbox }) });
+      store.outbox.forEach((entry) => this.markSent(entry.client_message_id));
     }
   }
 
@@ -248,7 +282,7 @@ export class ConsoleState {
       case "chat.message.ack":
         return this.#onMessage(payload.message);
       case "note.new":
-        return this.#onNote(payload.note);
+        return this.#onNote(payload.note, { isNews: true });
       case "trail.new":
         return this.#onTrail(payload);
       case "agent.changed":
@@ -309,8 +343,11 @@ export class ConsoleState {
   }
 
   #onChanged(session) {
-    this.#keep(newest(this.summary(session.session_id), session));
-    return this.#repair(session.session_id);
+    const id = session.session_id;
+    const { isTold, ...told } = withTexts(this.summary(id), session);
+    this.#keep(newest(this.summary(id), told));
+    const missed = isTold || !this.sessions.has(id) ? [] : this.#askSnapshot();
+    return [...missed, ...this.#repair(id)];
   }
 
   #onPresence({ session_id, presence, last_seen_at }) {
@@ -347,10 +384,13 @@ export class ConsoleState {
     chat.store = this.#MessageStore.from({ messages: first ? [first] : [], outbox: chat.store.outbox });
   }
 
-  #onNote(note) {
-    const chat = this.chats.get(note.session_id);
-    if (!chat) return [];
+  #onNote(note, { isNews = false } = {}) {
+    const id = note.session_id;
+    const chat = this.chats.get(id);
     const isSame = (one) => one.client_message_id === note.client_message_id;
+    const isColleagues = note.author_id !== this.agent?.id && !chat?.notes.some(isSame);
+    if (isNews && isColleagues && id !== this.openId && this.sessions.has(id)) this.#unseenNotes.add(id);
+    if (!chat) return [];
     chat.noteOutbox = chat.noteOutbox.filter((entry) => !isSame(entry));
     if (!chat.notes.some(isSame)) chat.notes.push(note);
     return [];
@@ -391,8 +431,7 @@ export class ConsoleState {
 
   #onRead({ session_id, by, seq }) {
     const session = this.summary(session_id);
-    const field = `${by}_read_seq`;
-    if (session && seq > (session[field] ?? 0)) this.#keep({ ...session, [field]: seq });
+    if (session && seq > (session[`${by}_read_seq`] ?? 0)) this.#keep(withRead(session, by, seq));
     return [];
   }
 
@@ -510,17 +549,42 @@ function newest(known, incoming) {
     merged[field] = Math.max(known[field] ?? 0, incoming[field] ?? 0);
   }
   if (known.last_seq > incoming.last_seq) {
-    for (const field of ["last_seq", "last_message", "last_activity_at", "waiting_since"]) {
-      merged[field] = known[field];
-    }
+    for (const field of NEWEST) merged[field] = known[field];
   }
-  return merged;
+  return withRead(merged, "agent", merged.agent_read_seq);
+}
+
+const NEWEST = ["last_seq", "last_message", "last_activity_at", "waiting_since", "last_text", "unread"];
+
+/**
+ * A summary of an event lacks `last_text` and `unread`: what is known of them goes on with its last message.
+ * `isTold` is false where messages in between are unknown here, and a snapshot has to tell.
+ */
+function withTexts(known, session) {
+  if ("unread" in session) return { ...session, isTold: true };
+  const { last_seq = 0, last_text = null, unread = 0 } = known ?? {};
+  const before = { ...session, last_text, unread };
+  if (session.last_seq <= last_seq) return { ...before, isTold: true };
+  return { ...withText(before, session.last_message), isTold: session.last_seq === last_seq + 1 };
+}
+
+/** What a message changes of what was said last, and of what is unread; system lines say nothing. */
+function withText(session, message) {
+  if (!message || message.sender_type === "system") return session;
+  return { ...session, last_text: message, unread: message.sender_type === "agent" ? 0 : session.unread + 1 };
+}
+
+function withRead(session, by, seq) {
+  const read = { ...session, [`${by}_read_seq`]: seq };
+  const after = Math.max(0, (session.last_text?.seq ?? 0) - seq);
+  return by === "agent" ? { ...read, unread: Math.min(session.unread, after) } : read;
 }
 
 /** What a message changes in its session: a visitor's starts the wait, an agent's ends it. */
 function withMessage(session, message) {
   const changed = { ...session, last_seq: message.seq, last_message: message };
   if (message.sender_type === "system") return changed;
+  Object.assign(changed, withText(changed, message));
   changed.last_activity_at = message.created_at;
   delete changed.expires_at;
   changed.waiting_since =

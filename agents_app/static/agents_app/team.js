@@ -33,6 +33,15 @@ export function waitingOf(sessions) {
   return waiting.sort((a, b) => Date.parse(a.waiting_since) - Date.parse(b.waiting_since));
 }
 
+/** Who waits behind those of the first page, as far as the server counts them. */
+export function moreText({ sessions, pages, counts }) {
+  // The waiting come first: where the page has others, it has all that wait.
+  if (pages < 2 || sessions.some((session) => !session.waiting_since)) return "";
+  const isInQueue = ({ status, presence }) => status === "queued" && presence !== "gone";
+  const more = counts.queue - sessions.filter(isInQueue).length;
+  return more > 0 ? `and ${more} more in the queue` : "and more";
+}
+
 export class TeamView {
   #state;
   #base;
@@ -45,9 +54,9 @@ export class TeamView {
     this.#latest = new Latest({
       ask: async () => {
         const open = sessionsQuery({ view: "all", filters: {} });
-        const [{ agents }, { sessions, counts }] = await Promise.all([api.agents(), api.sessions(open)]);
-        onCounts(counts);
-        return { agents, sessions };
+        const [{ agents }, found] = await Promise.all([api.agents(), api.sessions(open)]);
+        onCounts(found.counts);
+        return { ...found, agents };
       },
       onChange: () => this.render(),
     });
@@ -96,6 +105,7 @@ export class TeamView {
       create: () => fromTemplate("waits-template"),
       update: (node, session) => this.#updateWaiting(node, session),
     });
+    setOptional(this.#byId("waits-more"), answer ? moreText(answer) : "");
     reconcile(this.#byId("agents"), agents, {
       key: (agent) => String(agent.id),
       create: () => fromTemplate("agent-template"),
@@ -109,7 +119,8 @@ export class TeamView {
     link.href = formatAddress(this.#base, { view: "all", chat: session.session_id });
     setText(link, visitorName(session));
     setText(part(node, "wait"), formatSpan(since(session.waiting_since, now)));
-    setText(part(node, "who"), statusText(session, agent?.id));
+    // The table says already that they wait.
+    setText(part(node, "who"), session.status === "queued" ? "Queue" : statusText(session, agent?.id));
     setText(part(node, "website"), session.tenant_name);
     part(node, "website").hidden = !this.#hasWebsites;
   }

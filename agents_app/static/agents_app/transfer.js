@@ -10,33 +10,41 @@ export class TransferDialog {
   #colleagues;
   #dialog = document.getElementById("transfer-dialog");
   #form = document.getElementById("transfer-form");
+  #list = document.getElementById("targets");
   #note = document.getElementById("transfer-note");
   #protocol;
   #onTransfer;
+  #onDone;
   #id = null;
   #isBusy = false;
+  // {key, name}; null until somebody is chosen: a chat that went away by a mere Enter is gone.
+  #chosen = null;
   // What was written and not sent, by chat: the dialog may be closed by mistake.
   #notes = new Map();
 
   /**
    * `onTransfer(id, to, note)` gets `{to_queue: true}` or `{to_agent_id}` and resolves when it is done; what it
-   * rejects with is shown.
+   * rejects with is shown. `onDone(id)` comes after the closing: the button that opened it may be gone by then.
    */
-  constructor(state, { colleagues, protocol, onTransfer }) {
+  constructor(state, { colleagues, protocol, onTransfer, onDone }) {
     this.#state = state;
     this.#colleagues = colleagues;
     this.#protocol = protocol;
     this.#onTransfer = onTransfer;
+    this.#onDone = onDone;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     document.getElementById("transfer-cancel").addEventListener("click", () => this.#dialog.close());
+    this.#list.addEventListener("change", ({ target }) => this.#choose(target));
     this.#note.addEventListener("input", () => this.#notes.set(this.#id, this.#note.value));
   }
 
   async open(session) {
     this.#id = session.session_id;
+    this.#chosen = null;
+    this.#list.replaceChildren();
     this.#tell("");
     this.#note.value = this.#notes.get(this.#id) ?? "";
     const isQueued = session.status === "queued";
@@ -55,6 +63,13 @@ export class TransferDialog {
     this.render();
   }
 
+  /** What the passing of time changes; once a second. */
+  tick() {
+    if (!this.#dialog.open) return;
+    this.#colleagues.keepFresh();
+    this.render();
+  }
+
   /** Also while it is open: colleagues come and go. */
   render() {
     const session = this.#state.summary(this.#id);
@@ -65,7 +80,8 @@ export class TransferDialog {
       .filter(({ id }) => id !== session.assigned_to_id)
       .map((agent) => ({ key: String(agent.id), agent }));
     const targets = [...toQueue, ...agents];
-    reconcile(document.getElementById("targets"), targets, {
+    const hadFocus = this.#list.contains(document.activeElement);
+    reconcile(this.#list, targets, {
       key: ({ key }) => key,
       create: () => fromTemplate("target-template"),
       update: (node, { key, agent }) => {
@@ -76,19 +92,36 @@ export class TransferDialog {
         setText(part(node, "about"), agent ? busyText(agent) : "Whoever is free takes it");
       },
     });
-    const radios = [...this.#form.querySelectorAll("input[name=target]")];
-    if (radios.length && !radios.some(({ checked }) => checked)) radios[0].checked = true;
+    if (this.#chosen && !this.#isBusy && !targets.some(({ key }) => key === this.#chosen.key)) {
+      this.#missChosen(session);
+    }
+    if (hadFocus && !this.#list.contains(document.activeElement)) this.#list.querySelector("input")?.focus();
     // I am among the agents: none at all means that nobody has answered yet.
     const nobody = this.#colleagues.agents.length
       ? "No colleague of this website has the console open."
       : "Looking for your colleagues…";
     setOptional(document.getElementById("targets-empty"), agents.length ? "" : nobody);
-    document.getElementById("transfer-send").disabled = this.#isBusy || !targets.length;
+    document.getElementById("transfer-send").disabled = this.#isBusy || !this.#chosen;
+  }
+
+  #choose({ value }) {
+    const agent = this.#colleagues.agents.find(({ id }) => String(id) === value);
+    this.#chosen = { key: value, name: agent?.name };
+    this.#tell("");
+    this.render();
+  }
+
+  /** Whoever was chosen is not offered any more; nobody else is put in their place. */
+  #missChosen({ assigned_to_id: holder }) {
+    const { key, name } = this.#chosen;
+    this.#chosen = null;
+    const isHolder = key === String(holder);
+    if (name) this.#tell(isHolder ? `${name} has this chat already.` : `${name} has left. Choose somebody else.`);
   }
 
   async #submit() {
-    const target = new FormData(this.#form).get("target");
-    if (this.#isBusy || !target) return;
+    if (this.#isBusy || !this.#chosen) return;
+    const { key } = this.#chosen;
     const note = this.#protocol.cleanText(this.#note.value);
     if (this.#protocol.textLength(note) > this.#protocol.MAX_TEXT) {
       this.#tell(`The note is too long: at most ${this.#protocol.MAX_TEXT} characters.`);
@@ -98,10 +131,12 @@ export class TransferDialog {
     this.#tell("");
     this.render();
     try {
-      const to = target === QUEUE ? { to_queue: true } : { to_agent_id: Number(target) };
+      const to = key === QUEUE ? { to_queue: true } : { to_agent_id: Number(key) };
       await this.#onTransfer(this.#id, to, note);
       this.#notes.delete(this.#id);
+      this.#chosen = null;
       this.#dialog.close();
+      this.#onDone(this.#id);
     } catch (error) {
       this.#tell(error.message);
       this.#colleagues.load().catch(() => {});

@@ -9,6 +9,7 @@ import {
   formatTime,
   isOver,
   languageName,
+  lastLine,
   localTime,
   outcomeText,
   overText,
@@ -146,7 +147,7 @@ export class VisitorPanel {
           .join(". ");
         setText(part(node, "about"), about);
         setText(part(node, "match"), session.match === "email" ? "Same e-mail" : "Same browser");
-        setOptional(part(node, "line"), session.last_message?.body ?? "");
+        setOptional(part(node, "line"), lastLine(session));
       },
     });
   }
