@@ -105,6 +105,11 @@ class Held:
             route.continue_()
 
     def let_go(self) -> None:
+        """The next one, which the page may only be about to send: every look at the page lets what has happened in."""
+        for _ in range(1000):
+            if self.routes:
+                break
+            self.page.evaluate("0")
         self.routes.pop(0).continue_()
 
 

@@ -6,7 +6,13 @@ import { concerns, countText, rowNote, withNews } from "../../agents_app/static/
 import { Latest } from "../../agents_app/static/agents_app/latest.js";
 import { answerAddress } from "../../agents_app/static/agents_app/offline.js";
 import { queueLength } from "../../agents_app/static/agents_app/rail.js";
-import { loadText, moreText, sortedAgents, stateText, waitingOf } from "../../agents_app/static/agents_app/team.js";
+import {
+  loadText,
+  moreText,
+  sortedAgents,
+  stateText,
+  waitingOf,
+} from "../../agents_app/static/agents_app/team.js";
 
 const NOW = Date.parse("2026-03-02T12:00:00Z");
 const ago = (seconds) => new Date(NOW - seconds * 1000).toISOString();

@@ -23,8 +23,8 @@ export class TransferDialog {
   #notes = new Map();
 
   /**
-   * `onTransfer(id, to, note)` gets `{to_queue: true}` or `{to_agent_id}` and resolves when it is done; what it
-   * rejects with is shown. `onDone(id)` comes after the closing: the button that opened it may be gone by then.
+   * `onTransfer(id, to, note)` gets `{to_queue: true}` or `{to_agent_id}` and resolves when it is done; what
+   * it rejects with is shown. `onDone(id)` comes after the closing: the button that opened it may be gone then.
    */
   constructor(state, { colleagues, protocol, onTransfer, onDone }) {
     this.#state = state;
@@ -116,7 +116,8 @@ export class TransferDialog {
     const { key, name } = this.#chosen;
     this.#chosen = null;
     const isHolder = key === String(holder);
-    if (name) this.#tell(isHolder ? `${name} has this chat already.` : `${name} has left. Choose somebody else.`);
+    if (!name) return;
+    this.#tell(isHolder ? `${name} has this chat already.` : `${name} has left. Choose somebody else.`);
   }
 
   async #submit() {
