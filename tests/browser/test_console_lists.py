@@ -572,6 +572,15 @@ def test_hostile_names_are_text_and_stay_in_their_place(page, tenant, alice, ser
     assert page.evaluate("window.hacked") is None
 
 
+def test_on_a_narrow_screen_what_is_wrong_with_the_connection_has_room(page, alice, server):
+    page.set_viewport_size({"width": 320, "height": 700})
+    cut = Cuttable(page)
+    is_live(log_in(page))
+    cut.cut()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 VIEWS = ("", "all/", "history/", "history/?status=abandoned&q=nothing", "messages/", "messages/?done=true", "team/")
 
 

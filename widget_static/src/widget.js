@@ -170,7 +170,7 @@ export class Widget {
         chat: this._chat,
         api: this._api,
         settings: this._options,
-        stay: () => clearTimeout(this._closing),
+        stay: () => (this._staysFor = this._chat.shown),
         Timers,
         FRAME,
         MAX_TEXT,
@@ -280,7 +280,9 @@ export class Widget {
 
   async _end() {
     await this._chat.end();
-    this._closing = setTimeout(() => this._view.toggle(false), CLOSES_AFTER_MS);
+    // Asked then, since the end may have been heard on the socket before its own answer came.
+    const close = () => this._staysFor !== this._chat.shown && this._view.toggle(false);
+    this._closing = setTimeout(close, CLOSES_AFTER_MS);
   }
 }
 

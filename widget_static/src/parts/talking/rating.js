@@ -11,8 +11,8 @@ export function askRating(core) {
     form?.remove();
     if (!closed || !chat.store.messages.some(({ sender_type }) => sender_type === "agent")) return;
     // Whoever has ended the chat sees its window close in a moment: not before the question is answered, or the
-    // window closed by hand. In a task of its own, since the end is still being told.
-    setTimeout(stay);
+    // window closed by hand.
+    stay();
     try {
       const part = await loadPart("rating");
       if (asked !== closed) return;
