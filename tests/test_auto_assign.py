@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
@@ -17,6 +18,7 @@ from sessions_app.errors import Taken
 from sessions_app.models import ChatSession, Message, SessionEvent
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, fresh, make_agent, make_session, make_tenant, say, transitions
+from tests.test_abandonment import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -286,6 +288,32 @@ def test_SM04_an_assignment_racing_an_acceptance_has_one_winner(shop):
         winners[reason] += 1
         wait_again(session)
     assert set(winners) == {"accepted", "assigned"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_back_waits_for_nobody_who_holds_the_agents_room():
+    """The messages of a whole batch would wait along."""
+    tenant = make_tenant()
+    alice = make_agent("alice", [tenant])
+    vera = make_session(tenant, says="Hello", agent=alice)
+    age(vera, minutes=6)
+    chats.sweep()
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            get_user_model().objects.select_for_update().get(pk=alice.user_id)
+            held.set()
+            done.wait(20)
+
+    thread, _ = in_thread(hold)
+    held.wait(20)
+    try:
+        chats.restore_session(vera.session.session_id, is_page_load=True)  # would fail after lock_timeout
+    finally:
+        done.set()
+        thread.join()
+    assert (fresh(vera).status, holder(vera)) == ("queued", None)
 
 
 def test_a_reopening_racing_an_assignment_never_exceeds_the_capacity(shop):

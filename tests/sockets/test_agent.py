@@ -12,7 +12,8 @@ from django.contrib.sessions.models import Session
 from agents_app import consoles, selectors
 from agents_app.consumers import AgentConsumer
 from agents_app.services import release_chats_of_absent_agents
-from sessions_app import hub, presence, services
+from sessions_app import events, hub, presence, services
+from sessions_app.errors import SessionNotFound
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 from tests.sockets.conftest import in_db
@@ -491,6 +492,18 @@ VERBS = {
     "leave and come back": lambda s, a: (go_away(s), presence.stamp({s.session.session_id: (True, True)})),
     "leave and write": lambda s, a: (VERBS["accept"](s, a), go_away(s), say(s, "I am back")),
 }
+
+
+async def test_AT04_a_right_lost_while_a_chat_is_opened_leaves_nothing_behind(sockets, alice, vera, monkeypatch):
+    console, _ = await sockets.console(alice)
+
+    def lost(*args):
+        raise SessionNotFound
+
+    monkeypatch.setattr(AgentConsumer, "_open", lost)
+    await console.send("chat.open", session_id=id_of(vera))
+    assert (await console.expect("error"))["code"] == "session_not_found"
+    assert hub.hubs.current().members(events.watch_group(id_of(vera))) == ()
 
 
 @pytest.mark.parametrize("verb", VERBS)
