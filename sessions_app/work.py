@@ -1,4 +1,4 @@
-"""How a verb of services.py runs: one transaction, row locks in one order, the database's clock, and, after the
+"""How a verb of services/ runs: one transaction, row locks in one order, the database's clock, and, after the
 commit, the news."""
 
 import functools
@@ -44,6 +44,7 @@ class Actor(NamedTuple):
 
 
 SYSTEM = Actor(Party.SYSTEM)
+VISITOR = Actor(Party.VISITOR)
 
 # What the visitor's system line is worded by, where the widget, in its languages, need not know what it was exactly.
 _TOLD = {
@@ -88,6 +89,10 @@ def _run_once(function: Callable[..., R], args: tuple, kwargs: dict) -> tuple[R 
             refusal = error
         work.save(commit=is_outermost)
     return result, refusal
+
+
+def session_changed(session: ChatSession, now: datetime) -> events.Event:
+    return events.session_changed(session, selectors.last_messages([session]).get(session.pk), now)
 
 
 class Work:

@@ -1,6 +1,7 @@
 """Who is gone, who may come back, and when: boundaries, reopening, the sweep. Clocks are moved, nobody waits."""
 
 import threading
+from collections import Counter
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 from sessions_app import presence, services
-from sessions_app.errors import SessionOver
+from sessions_app.errors import SessionOver, Taken
 from sessions_app.models import ChatSession, SessionEvent, Status
 from sessions_app.services import VISITOR
 from tests.factories import (
@@ -383,7 +384,7 @@ def test_SW02_two_sweeps_at_once_make_one_transition_a_session():
     for thread, _ in workers:
         thread.join()
 
-    assert sum((results[0] for _, results in workers), start=services.Counter())["disconnected"] == 40
+    assert sum((results[0] for _, results in workers), start=Counter())["disconnected"] == 40
     for session in sessions:
         assert transitions(session) == [("queued", "abandoned", "disconnected")]
 
@@ -400,7 +401,7 @@ def test_SM04_two_agents_accept_and_exactly_one_has_it():
             barrier.wait()
             try:
                 services.accept_session(session.session.session_id, actor(agent))
-            except services.Taken as refusal:
+            except Taken as refusal:
                 return refusal.details["agent_name"]
             return None
 

@@ -11,8 +11,9 @@ from agents_app import tasks
 from agents_app.models import Agent
 from sessions_app import services
 from sessions_app.errors import Conflict, Invalid, SessionNotFound, SessionOver, Taken
-from sessions_app.models import TRANSITIONS, ChatSession, Message, Party, SessionEvent, Status
+from sessions_app.models import TRANSITIONS, ChatSession, Message, Party, Reason, SessionEvent, Status
 from sessions_app.services import VISITOR, Actor
+from sessions_app.work import Work
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, post, say, transitions
 
 pytestmark = pytest.mark.django_db
@@ -180,19 +181,19 @@ def test_only_the_transitions_of_the_table_happen(tenant, alice, origin, target)
         age(session, minutes=31)
         services.sweep()
     row = fresh(session)
-    work = services.Work()
+    work = Work()
     row = work.lock(row.session_id)
     if target in TRANSITIONS[origin]:
         row.assigned_to_id = alice.user_id if target == Status.ACTIVE else None
         reason = {"ended": "visitor", "abandoned": "idle"}.get(target, "accepted")
         stage = {"stage": "missed"} if target == Status.ABANDONED else {}
-        work.move(row, target, services.Reason(reason), VISITOR, "moved", **stage)
+        work.move(row, target, Reason(reason), VISITOR, "moved", **stage)
         work.save()
         assert fresh(session).status == target
         assert transitions(session)[-1][:2] == (origin, target)
     else:
         with pytest.raises(AssertionError, match="no transition"):
-            work.move(row, target, services.Reason.ACCEPTED, VISITOR, "moved")
+            work.move(row, target, Reason.ACCEPTED, VISITOR, "moved")
 
 
 @pytest.mark.parametrize(

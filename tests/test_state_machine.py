@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from agents_app.models import Agent
 from agents_app.services import release_chats_of_absent_agents
-from sessions_app import presence, services
+from sessions_app import presence, selectors, services
 from sessions_app.errors import ChatError, Conflict, Invalid, SessionOver, Taken
 from sessions_app.models import ChatSession, Message, Note, SearchText, SessionEvent
 from sessions_app.services import VISITOR, Posted
@@ -353,7 +353,7 @@ class Center(RuleBasedStateMachine):
 
     @staticmethod
     def database_now():
-        return services.selectors.database_now()
+        return selectors.database_now()
 
     @invariant()
     def the_database_says_what_the_model_says(self):

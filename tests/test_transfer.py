@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from agents_app.models import Agent
 from sessions_app import selectors, services
-from sessions_app.errors import Invalid, NotAllowed, SessionNotFound, SessionOver, Taken
+from sessions_app.errors import ChatError, Invalid, NotAllowed, SessionNotFound, SessionOver, Taken
 from sessions_app.models import ChatSession, Message, Note, SessionEvent, Status
 from sessions_app.services import VISITOR
 from tests.factories import PASSWORD, actor, age, fresh, make_agent, make_session, make_tenant, post, say, transitions
@@ -273,7 +273,7 @@ def race(*functions):
         barrier.wait()
         try:
             return function()
-        except services.ChatError as refusal:
+        except ChatError as refusal:
             return refusal
 
     threads = [in_thread(lambda function=function: run(function)) for function in functions]
