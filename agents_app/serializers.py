@@ -7,8 +7,9 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from agents_app.models import LARGEST_CAPACITY, Agent, Availability, CannedReply
+from sessions_app.inputs import StrictIntegerField
 from sessions_app.models import Tenant
-from sessions_app.serializers import StrictIntegerField, agent_name, timestamp
+from sessions_app.serializers import agent_name, timestamp
 
 
 def workload_payload(agent: Agent) -> dict[str, object]:

@@ -37,9 +37,7 @@ from sessions_app.errors import (
     TooLarge,
     Unavailable,
 )
-from sessions_app.models import ChatSession, Party, Tenant
-from sessions_app.restorations import Restored
-from sessions_app.serializers import (
+from sessions_app.inputs import (
     AttachmentInput,
     HistoryInput,
     MessageInput,
@@ -48,6 +46,10 @@ from sessions_app.serializers import (
     RatingInput,
     SessionInput,
     StartInput,
+)
+from sessions_app.models import ChatSession, Party, Tenant
+from sessions_app.restorations import Restored
+from sessions_app.serializers import (
     config_payload,
     owner_status_payload,
     policy_payload,

@@ -21,7 +21,7 @@ RANKS = [
     {"errors", "loops", "dbthread", "tokens", "models"},
     {"protocol", "throttles", "origins", "hub", "widget", "filetypes", "search"},
     {"serializers", "occupancy", "reports"},
-    {"selectors", "events", "rows", "simulator", "demo"},
+    {"inputs", "selectors", "events", "rows", "simulator", "demo"},
     {"work"},
     {"services", "offline"},
     {"writer", "presence", "restorations", "retention"},
@@ -33,6 +33,12 @@ RANKS = [
 # The same within the packages among them.
 RANKS_WITHIN = {
     "models": [{"choices"}, {"tenants"}, {"sessions"}, {"messages", "remarks", "records"}, {"__init__"}],
+    "reports": [
+        {"period", "shapes", "durations"},
+        {"records"},
+        {"chats", "restoration", "times", "abandonment"},
+        {"__init__"},
+    ],
     "services": [
         {"abandonment"},
         {"visits", "batches"},

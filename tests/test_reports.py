@@ -6,7 +6,8 @@ import pytest
 
 from sessions_app import services
 from sessions_app.models import ChatSession, Restoration, SessionEvent
-from sessions_app.reports import Period, Reporter, duration_labels, today
+from sessions_app.reports import Period, Reporter, today
+from sessions_app.reports.durations import duration_labels
 from tests.factories import actor, age, fresh, make_session, make_tenant, say
 
 pytestmark = pytest.mark.django_db

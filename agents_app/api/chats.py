@@ -13,8 +13,7 @@ from agents_app.api.base import AgentView
 from sessions_app import attachments, protocol, services
 from sessions_app import selectors as chats
 from sessions_app.api import UploadParser, read_input, require_upload, succeed
-from sessions_app.models import ChatSession, Reason, Stage, Status, Tag
-from sessions_app.serializers import (
+from sessions_app.inputs import (
     MAX_TAG_CHARS,
     AgentAttachmentInput,
     AgentMessageInput,
@@ -25,6 +24,7 @@ from sessions_app.serializers import (
     TagsInput,
     TransferInput,
 )
+from sessions_app.models import ChatSession, Reason, Stage, Status, Tag
 from sessions_app.services import Post
 from sessions_app.writer import write_one
 

@@ -11,8 +11,9 @@ from agents_app.api.base import AgentView
 from agents_app.selectors import HISTORY_PAGE
 from sessions_app import offline
 from sessions_app.api import read_input, succeed
+from sessions_app.inputs import StrictBooleanField
 from sessions_app.models import OfflineMessage
-from sessions_app.serializers import StrictBooleanField, offline_message_payload
+from sessions_app.serializers import offline_message_payload
 
 
 class FindInput(serializers.Serializer):
