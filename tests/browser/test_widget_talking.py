@@ -468,6 +468,21 @@ def test_an_idle_chat_counts_down_and_is_kept_by_one_click(page: Page, shop, ten
     assert not fresh(the_session()).is_expiring(fresh(the_session()).last_seen_at)
 
 
+def test_it_counts_down_for_as_long_as_the_tenant_says(page: Page, shop, tenant):
+    tenant.expiry_warning_seconds = 600
+    apart(tenant.save)
+    page.goto(shop.url)
+    open_chat(page)
+    write(page, "Is anybody there?")
+    expect_sent(page, "Is anybody there?")
+    page.reload()  # by then nothing has been used
+    page.wait_for_function("CallCenterChat.getState().isOnline")
+    idle_for(page, minutes=20, seconds=30)
+    wake(page)
+
+    expect(page.get_by_text(re.compile(r"will be closed in 9:[012]\d"))).to_be_visible()
+
+
 def test_beside_the_bubble_it_counts_down_too(talk: Page, tenant, alice):
     tenant.idle_rule_for_active = True
     apart(tenant.save)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { initials } from "../src/parts/talking/avatar.js";
-import { countdown } from "../src/parts/talking/expiry.js";
+import { countdown, spoken, warnOfExpiry } from "../src/parts/talking/expiry.js";
 import { showTyping, tellTyping } from "../src/parts/talking/typing.js";
 import { cleanText, FRAME, MAX_TEXT } from "../src/protocol.js";
 import { Timers } from "../src/timers.js";
@@ -156,4 +156,86 @@ test("a countdown shows the second that has begun, and never less than nothing",
   assert.equal(countdown(64_001), "1:05");
   assert.equal(countdown(999), "0:01");
   assert.equal(countdown(-5000), "0:00");
+});
+
+test("the same is said to those who listen, in whole units of their language", () => {
+  const said = (ms, ...locales) => locales.map((locale) => spoken(ms, locale).replace(/\s/g, " "));
+  assert.deepEqual(said(120_000, "en", "de", "fr", "es"), ["2 minutes", "2 Minuten", "2 minutes", "2 minutos"]);
+  assert.deepEqual(said(119_999, "en"), ["2 minutes"]);
+  assert.deepEqual(said(60_001, "en", "de"), ["1 minute, 1 second", "1 Minute, 1 Sekunde"]);
+  assert.deepEqual(said(30_000, "en", "ja"), ["30 seconds", "30 秒"]);
+  assert.deepEqual(said(-1, "en"), ["0 seconds"]);
+});
+
+/** The warning of a chat; `tell(seconds)`: the server says that it is closed so many seconds from now. */
+function makeWarning(config) {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const spokenTexts = [];
+  const element = (tag, attributes = {}, ...children) => {
+    const node = { ...attributes, children, before() {}, prepend() {}, contains: () => false };
+    return { ...node, getRootNode: () => ({ activeElement: null }) };
+  };
+  const made = [];
+  const { core } = makeCore(config);
+  const { chat } = core;
+  Object.assign(chat, { phase: "live", skew: 0, isOpen: true });
+  warnOfExpiry({
+    ...core,
+    element: (...given) => made[made.push(element(...given)) - 1],
+    panel: { parentNode: { querySelector: () => element("div") } },
+    composer: element("div"),
+    texts: { locale: "en", get: (name, { time } = {}) => `${name} ${time}` },
+    announce: (text) => spokenTexts.push(text),
+  });
+  const bar = made.find((node) => node.class === "expiring");
+  const tell = (seconds) => {
+    const payload = { at: new Date(Date.now() + seconds * 1000).toISOString() };
+    const detail = { type: "chat.session.expiring", payload };
+    chat.dispatchEvent(new CustomEvent("frame", { detail }));
+  };
+  const shown = () => (bar.hidden ? null : bar.children[0].textContent);
+  return { tell, shown, spokenTexts };
+}
+
+test("a chat counts down as long as its tenant says, and tells those who listen how long that is", async () => {
+  const policy = { expiry_warning_ms: 600_000, session_expiry_ms: 1_800_000 };
+  const { tell, shown, spokenTexts } = makeWarning({ policy });
+  await settled();
+  tell(645);
+  assert.equal(shown(), null, "the server says it somewhat early");
+  mock.timers.tick(45_000);
+  assert.equal(shown(), "expiring 10:00");
+  mock.timers.tick(1000);
+  assert.equal(shown(), "expiring 9:59");
+  assert.deepEqual(spokenTexts, ["expiring 10 minutes"], "once");
+  tell(1800);
+  assert.equal(shown(), null, "put off");
+});
+
+test("a short warning is a short one, and none is longer than half of a chat's time", async () => {
+  const short = makeWarning({ policy: { expiry_warning_ms: 30_000, session_expiry_ms: 1_800_000 } });
+  await settled();
+  short.tell(75);
+  mock.timers.tick(44_999);
+  assert.equal(short.shown(), null);
+  mock.timers.tick(1);
+  assert.deepEqual([short.shown(), short.spokenTexts], ["expiring 0:30", ["expiring 30 seconds"]]);
+
+  const long = makeWarning({ policy: { expiry_warning_ms: 299_000, session_expiry_ms: 300_000 } });
+  await settled();
+  long.tell(290);
+  mock.timers.tick(139_000);
+  assert.equal(long.shown(), null);
+  mock.timers.tick(1000);
+  assert.equal(long.shown(), "expiring 2:30");
+});
+
+test("until the tenant's time is known it is two minutes, and what is known later counts at once", async () => {
+  const policy = { expiry_warning_ms: 600_000, session_expiry_ms: 1_800_000 };
+  const { tell, shown } = makeWarning({ policy });
+  tell(300);
+  assert.equal(shown(), null);
+  await settled();
+  assert.equal(shown(), "expiring 5:00");
 });

@@ -77,7 +77,6 @@ export const words = {
   soundOn: "Ton einschalten",
   download: "Verlauf herunterladen",
   expiring: "Seit einer Weile hat niemand geschrieben. Dieser Chat wird in {time} geschlossen.",
-  expiringSoon: "Seit einer Weile hat niemand geschrieben. Dieser Chat wird in zwei Minuten geschlossen.",
   stillHere: "Ich bin noch da",
   you: "Sie",
   transcriptOf: "Verlauf des Chats {id}",

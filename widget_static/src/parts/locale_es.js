@@ -73,7 +73,6 @@ export const words = {
   soundOn: "Activar sonido",
   download: "Descargar transcripción",
   expiring: "Nadie ha escrito desde hace un rato. Este chat se cerrará en {time}.",
-  expiringSoon: "Nadie ha escrito desde hace un rato. Este chat se cerrará en dos minutos.",
   stillHere: "Sigo aquí",
   you: "Tú",
   transcriptOf: "Transcripción del chat {id}",

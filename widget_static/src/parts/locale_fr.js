@@ -73,7 +73,6 @@ export const words = {
   soundOn: "Activer le son",
   download: "Télécharger la transcription",
   expiring: "Personne n’a écrit depuis un moment. Ce chat sera fermé dans {time}.",
-  expiringSoon: "Personne n’a écrit depuis un moment. Ce chat sera fermé dans deux minutes.",
   stillHere: "Je suis toujours là",
   you: "Vous",
   transcriptOf: "Transcription du chat {id}",

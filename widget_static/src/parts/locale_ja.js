@@ -73,7 +73,6 @@ export const words = {
   soundOn: "音をオンにする",
   download: "チャット履歴をダウンロード",
   expiring: "しばらく書き込みがありません。このチャットはあと {time} で閉じられます。",
-  expiringSoon: "しばらく書き込みがありません。このチャットはあと 2 分で閉じられます。",
   stillHere: "まだここにいます",
   you: "あなた",
   transcriptOf: "チャット {id} の履歴",

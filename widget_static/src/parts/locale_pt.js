@@ -73,7 +73,6 @@ export const words = {
   soundOn: "Ativar som",
   download: "Baixar transcrição",
   expiring: "Ninguém escreve há algum tempo. Este chat será fechado em {time}.",
-  expiringSoon: "Ninguém escreve há algum tempo. Este chat será fechado em dois minutos.",
   stillHere: "Ainda estou aqui",
   you: "Você",
   transcriptOf: "Transcrição do chat {id}",

@@ -73,7 +73,6 @@ export const words = {
   soundOn: "打开声音",
   download: "下载聊天记录",
   expiring: "已有一段时间无人发言。此聊天将在 {time} 后关闭。",
-  expiringSoon: "已有一段时间无人发言。此聊天将在两分钟后关闭。",
   stillHere: "我还在",
   you: "您",
   transcriptOf: "聊天 {id} 的记录",

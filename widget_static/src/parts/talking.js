@@ -49,7 +49,6 @@ export const texts = {
   download: "Download transcript",
 
   expiring: "Nobody has written for a while. This chat will be closed in {time}.",
-  expiringSoon: "Nobody has written for a while. This chat will be closed in two minutes.",
   stillHere: "I'm still here",
 
   // More precise than what the core says by itself.

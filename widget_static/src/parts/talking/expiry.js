@@ -1,14 +1,21 @@
+import { whenConfigured } from "./settings.js";
+
 const EXPIRING = "chat.session.expiring";
 const STILL_HERE = "chat.still_here";
 const WARNED_MS = 120_000;
 
-/** Counts down the last two minutes of a chat that nobody uses; one click keeps it. Beside the bubble, too. */
-export function warnOfExpiry({ chat, panel, composer, textBox, element, texts, announce, Timers }) {
+/**
+ * Counts down the last of a chat that nobody uses, for as long as its tenant says; one click keeps it. Beside the
+ * bubble, too.
+ */
+export function warnOfExpiry(core) {
+  const { chat, panel, composer, textBox, element, texts, announce, Timers } = core;
   const timers = new Timers();
   const corner = panel.parentNode.querySelector(".corner");
   const bar = makeBar("expiring", () => textBox.focus());
   const hint = makeBar("expiring hint", () => corner.querySelector(".launcher").focus());
   let at = null;
+  let warned = WARNED_MS;
 
   function makeBar(name, moveFocus) {
     const text = element("p", { dir: "auto" });
@@ -27,10 +34,10 @@ export function warnOfExpiry({ chat, panel, composer, textBox, element, texts, a
     timers.clear();
     const left = at - (Date.now() + chat.skew);
     const isOver = at === null || chat.phase !== "live" || left <= 0;
-    const isShown = !isOver && left <= WARNED_MS;
+    const isShown = !isOver && left <= warned;
     if (isOver) at = null;
-    else timers.start("next", isShown ? left % 1000 || 1000 : left - WARNED_MS, show);
-    if (isShown && bar.node.hidden) announce(texts.get("expiringSoon"));
+    else timers.start("next", isShown ? left % 1000 || 1000 : left - warned, show);
+    if (isShown && bar.node.hidden) announce(texts.get("expiring", { time: spoken(left, texts.locale) }));
     bar.draw(isShown, countdown(left));
     hint.draw(isShown && !chat.isOpen, countdown(left));
   }
@@ -54,10 +61,30 @@ export function warnOfExpiry({ chat, panel, composer, textBox, element, texts, a
   });
   chat.addEventListener("message", ({ detail }) => detail.sender_type !== "system" && forget());
   chat.addEventListener("change", () => chat.phase !== "live" && at !== null && forget());
+  whenConfigured(core, ({ policy }) => {
+    // As the server does, which tells of no chat before half of its time is over.
+    const wished = Math.min(policy?.expiry_warning_ms, policy?.session_expiry_ms / 2);
+    warned = wished > 0 ? wished : WARNED_MS;
+    if (at !== null) show();
+  });
 }
 
 /** 1:05 for 65 seconds; what has begun counts. */
 export function countdown(ms) {
-  const seconds = Math.max(0, Math.ceil(ms / 1000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  const { minutes, seconds } = split(ms);
+  return `${minutes}:${String(seconds).padStart(2, "0")}`;
+}
+
+/** The same for those who listen: "1 minute, 5 seconds", in the words of `locale`. */
+export function spoken(ms, locale) {
+  const { minutes, seconds } = split(ms);
+  const say = (count, unit) =>
+    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+  const parts = [minutes && say(minutes, "minute"), (seconds || !minutes) && say(seconds, "second")];
+  return new Intl.ListFormat(locale, { type: "unit" }).format(parts.filter(Boolean));
+}
+
+function split(ms) {
+  const all = Math.max(0, Math.ceil(ms / 1000));
+  return { minutes: Math.floor(all / 60), seconds: all % 60 };
 }
