@@ -82,12 +82,19 @@ def inspect(file: BinaryIO, name: str) -> Look:
     if head.startswith(b"%PDF-"):
         return Look("application/pdf")
     if head.startswith(b"PK\x03\x04"):
-        return Look(_office_type(file))
+        return Look(_office_type(file, name))
     return Look(_text_type(file, name))
 
 
-def _not_allowed(text: str = "Files of this kind cannot be sent.") -> Invalid:
+def _not_allowed(text: str) -> Invalid:
     return Invalid(text, fields={"file": [text]})
+
+
+def _unknown(name: str) -> Invalid:
+    """For content that is none of TYPES: whose name has the ending of one should not read that the kind is refused."""
+    is_claimed = PurePath(name).suffix.lower() in ENDINGS
+    damaged = "This file is damaged or not what its name says."
+    return _not_allowed(damaged if is_claimed else "Files of this kind cannot be sent.")
 
 
 def portrait(file: BinaryIO) -> bytes:
@@ -137,7 +144,7 @@ def _webp(image: Image.Image) -> bytes:
     return output.getvalue()
 
 
-def _office_type(file: BinaryIO) -> str:
+def _office_type(file: BinaryIO, name: str) -> str:
     """Of a zip file: what office it is from. Nothing of it is unpacked but ODF's short first entry."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -148,10 +155,10 @@ def _office_type(file: BinaryIO) -> str:
             else:
                 found = next((kind for part, kind in _OFFICE_PARTS.items() if part in names), "")
     except (zipfile.BadZipFile, OSError, ValueError, IndexError, NotImplementedError, RuntimeError) as error:
-        raise _not_allowed("This file is damaged.") from error
+        raise _unknown(name) from error
     # Macros are programmes.
-    if found not in TYPES or any(name.endswith("vbaProject.bin") for name in names):
-        raise _not_allowed()
+    if found not in TYPES or any(part.endswith("vbaProject.bin") for part in names):
+        raise _unknown(name)
     return found
 
 
@@ -162,12 +169,12 @@ def _text_type(file: BinaryIO, name: str) -> str:
     file.seek(0)
     data = file.read()
     if found is None or not data:
-        raise _not_allowed()
+        raise _unknown(name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         # What older programmes write. It takes any byte, so controls decide.
         text = data.decode("latin-1")
     if re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", text):
-        raise _not_allowed()
+        raise _unknown(name)
     return found

@@ -181,6 +181,30 @@ def test_other_kinds_are_refused_and_leave_nothing(send, settings, content, name
     assert not Message.objects.filter(message_type="file").exists()
 
 
+DAMAGED = "This file is damaged or not what its name says."
+NOT_TAKEN = "Files of this kind cannot be sent."
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "says"),
+    [
+        (b"\x00\x01PDF without its head", "bill.pdf", DAMAGED),
+        (b"<!doctype html>", "photo.JPG", DAMAGED),
+        (b"MZ\x90\x00 a programme", "notes.txt", DAMAGED),
+        (archive("readme.txt"), "letter.docx", DAMAGED),
+        (b"PK\x03\x04 broken", "letter.docx", DAMAGED),
+        (b"PK\x03\x04 broken", "archive.zip", NOT_TAKEN),
+        (archive("readme.txt"), "archive.zip", NOT_TAKEN),
+        (archive("word/document.xml", "word/vbaProject.bin"), "macros.docm", NOT_TAKEN),
+        (b"MZ\x90\x00 a programme", "setup.exe", NOT_TAKEN),
+        (b"Hello", "without-ending", NOT_TAKEN),
+    ],
+)
+def test_what_contradicts_its_name_is_told_from_what_is_never_taken(send, content, name, says):
+    error = refused(send(content, name), "invalid", 400)
+    assert (error["message"], error["fields"]["file"]) == (says, [says])
+
+
 def test_an_image_bomb_is_refused_before_it_is_unpacked(send, monkeypatch):
     side = int(MAX_PIXELS**0.5) + 1
     bomb = picture("PNG", (side, side), "1")

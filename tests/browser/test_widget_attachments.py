@@ -124,11 +124,13 @@ def test_what_cannot_be_sent_says_why_and_asks_nobody(page: Page, shop, tenant):
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "public/attachment" in request.url else None)
     visit(page, shop, tenant)
-    choose(page, ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("large.pdf", PDF * 300_000))
+    svg = ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    choose(page, svg, ("large.pdf", PDF * 300_000), ("empty.pdf", b""))
     expect(row(page, "logo.svg")).to_contain_text("This kind of file cannot be sent")
+    expect(row(page, "empty.pdf")).to_contain_text("This file could not be read")
     expect(row(page, "large.pdf")).to_contain_text("too large. At most 10.5 MB")
     assert asked == []
-    for name in ("logo.svg", "large.pdf"):
+    for name in ("logo.svg", "large.pdf", "empty.pdf"):
         expect(row(page, name).get_by_role("button", name="Retry")).to_have_count(0)
         row(page, name).get_by_role("button", name="Remove").click()
         expect(row(page, name)).to_have_count(0)
@@ -136,8 +138,10 @@ def test_what_cannot_be_sent_says_why_and_asks_nobody(page: Page, shop, tenant):
 
 def test_what_the_server_refuses_says_why(page: Page, shop, tenant):
     visit(page, shop, tenant)
-    choose(page, ("broken.png", b"\x89PNG\r\n\x1a\n"), ("good.pdf", PDF))
-    expect(row(page, "broken.png")).to_contain_text("or the file is damaged")
+    choose(page, ("broken.png", b"\x89PNG\r\n\x1a\n"), ("bill.pdf", b"no PDF"), ("good.pdf", PDF))
+    for name in ("broken.png", "bill.pdf"):
+        expect(row(page, name)).to_contain_text("This file could not be read. It may be damaged, or not what")
+        expect(row(page, name).get_by_role("button", name="Retry")).to_have_count(0)
     expect_sent(page, "good.pdf")
     assert sent_names() == ["good.pdf"]
 

@@ -160,7 +160,7 @@ test("a countdown shows the second that has begun, and never less than nothing",
 
 test("the same is said to those who listen, in whole units of their language", () => {
   const said = (ms, ...locales) => locales.map((locale) => spoken(ms, locale).replace(/\s/g, " "));
-  assert.deepEqual(said(120_000, "en", "de", "fr", "es"), ["2 minutes", "2 Minuten", "2 minutes", "2 minutos"]);
+  assert.deepEqual(said(120_000, "en", "de", "es"), ["2 minutes", "2 Minuten", "2 minutos"]);
   assert.deepEqual(said(119_999, "en"), ["2 minutes"]);
   assert.deepEqual(said(60_001, "en", "de"), ["1 minute, 1 second", "1 Minute, 1 Sekunde"]);
   assert.deepEqual(said(30_000, "en", "ja"), ["30 seconds", "30 秒"]);

@@ -7,7 +7,8 @@ export const texts = {
   "file.remove": "Remove",
   "file.progress": "Sending {name}",
   "file.too_large": "This file is too large. At most {size} can be sent.",
-  "file.invalid": "This kind of file cannot be sent, or the file is damaged.",
+  "file.invalid": "This kind of file cannot be sent.",
+  "file.damaged": "This file could not be read. It may be damaged, or not what its name says.",
   "file.network": "It could not be sent. Please check your connection and try again.",
   "file.busy": "Too many files at once. Please wait a moment and try again.",
   "file.session_over": "The chat ended before this file was sent.",
@@ -18,7 +19,7 @@ const STALLED_AFTER_MS = 60_000;
 const BUSY = ["rate_limited", "busy", "unavailable"];
 // A pasted picture may have no name of its own.
 const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
-const FINAL = ["too_large", "invalid", "session_over"];
+const FINAL = ["too_large", "invalid", "damaged", "session_over"];
 
 /**
  * Sends files, one after the other, and shows them below the messages until each is one of them. They are kept
@@ -49,7 +50,8 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
   function problemOf({ name, size, type }) {
     if (size > rules.max_bytes) return "too_large";
     const isKnown = rules.endings.some((ending) => name.toLowerCase().endsWith(ending));
-    return size && (isKnown || PICTURE.test(type)) ? null : "invalid";
+    if (!isKnown && !PICTURE.test(type)) return "invalid";
+    return size ? null : "damaged";
   }
 
   function append(given) {
@@ -180,6 +182,8 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
       code = status === 413 ? "too_large" : "network"; // no answer of ours: a proxy's, or none
     }
     if (BUSY.includes(code)) return "busy";
+    // Its name would have been taken.
+    if (code === "invalid") return "damaged";
     return FINAL.includes(code) ? code : "network";
   }
 

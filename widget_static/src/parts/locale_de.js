@@ -86,7 +86,9 @@ export const words = {
   "file.remove": "Entfernen",
   "file.progress": "{name} wird gesendet",
   "file.too_large": "Diese Datei ist zu groß. Höchstens {size} können gesendet werden.",
-  "file.invalid": "Diese Art von Datei kann nicht gesendet werden, oder die Datei ist beschädigt.",
+  "file.invalid": "Diese Art von Datei kann nicht gesendet werden.",
+  "file.damaged":
+    "Diese Datei konnte nicht gelesen werden. Sie ist beschädigt oder nicht, was ihr Name sagt.",
   "file.network":
     "Das Senden ist fehlgeschlagen. Bitte prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
   "file.busy": "Zu viele Dateien auf einmal. Bitte warten Sie einen Moment und versuchen Sie es erneut.",

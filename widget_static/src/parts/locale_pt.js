@@ -81,7 +81,9 @@ export const words = {
   "file.remove": "Remover",
   "file.progress": "Enviando {name}",
   "file.too_large": "Este arquivo é grande demais. O limite é {size}.",
-  "file.invalid": "Este tipo de arquivo não pode ser enviado, ou o arquivo está danificado.",
+  "file.invalid": "Este tipo de arquivo não pode ser enviado.",
+  "file.damaged":
+    "Não foi possível ler este arquivo. Ele pode estar danificado ou não ser o que o nome indica.",
   "file.network": "Não foi possível enviar. Verifique sua conexão e tente novamente.",
   "file.busy": "Muitos arquivos de uma vez. Aguarde um momento e tente novamente.",
   "file.session_over": "O chat foi encerrado antes do envio deste arquivo.",

@@ -5,8 +5,8 @@ const STILL_HERE = "chat.still_here";
 const WARNED_MS = 120_000;
 
 /**
- * Counts down the last of a chat that nobody uses, for as long as its tenant says; one click keeps it. Beside the
- * bubble, too.
+ * Counts down the end of a chat that nobody uses, for as long as its tenant says; one click keeps it.
+ * Beside the bubble, too.
  */
 export function warnOfExpiry(core) {
   const { chat, panel, composer, textBox, element, texts, announce, Timers } = core;
