@@ -332,16 +332,17 @@ class PollView(PublicView):
         if outcome:
             took_ms = round((monotonic() - began) * 1000)
             self._note(Restored(session.session_id, outcome, took_ms, after, page["last_seq"]))
-        return succeed(
-            {
-                "session": selectors.visitor_view(session),
-                **page,
-                "resume": "resumed" if is_known else "resync",
-                "expiring_at": timestamp(session.expires_at) if session.is_expiring(now) else None,
-                "server_time": timestamp(now),
-                "policy": policy_payload(session.tenant),
-            }
-        )
+        answer = {
+            "session": selectors.visitor_view(session),
+            **page,
+            "resume": "resumed" if is_known else "resync",
+            "expiring_at": timestamp(session.expires_at) if session.is_expiring(now) else None,
+            "server_time": timestamp(now),
+            "policy": policy_payload(session.tenant),
+        }
+        if session.parting_words:
+            answer["text"] = session.parting_words
+        return succeed(answer)
 
     def _note(self, restored: Restored) -> None:
         """Once a minute at most, whatever a client says of itself; and a report is not worth the visitor's answer."""

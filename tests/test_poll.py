@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from sessions_app import restorations, services
-from sessions_app.models import Restoration
+from sessions_app.models import Restoration, Tenant
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, fresh, make_session, say, transitions
 from tests.test_api import PUBLIC, SHOP, Api, error, ok
@@ -108,6 +108,14 @@ def test_a_chat_that_is_over_says_how(poll, vera):
     assert (data["session"]["status"], data["session"]["ended_by"]) == ("ended", "visitor")
     assert bodies_of(data)[-1] == "The visitor ended the chat"
     assert fresh(vera).customer_name == "Vera"
+
+
+def test_an_abandoned_chat_says_it_in_its_tenants_words(poll, vera):
+    Tenant.objects.update(abandonment_message="Write to help@shop.example")
+    assert "text" not in ok(poll())
+    age(vera, minutes=31)
+    data = ok(poll())
+    assert (data["session"]["status"], data["text"]) == ("abandoned", "Write to help@shop.example")
 
 
 def test_reading_and_names_are_told_along(poll, vera):

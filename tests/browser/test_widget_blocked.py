@@ -11,7 +11,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, bodies, make_agent, make_tenant, say
+from tests.factories import actor, age, bodies, make_agent, make_tenant, say
 from tests.faults.relay import InThread, NoSockets
 
 pytestmark = pytest.mark.usefixtures("patience", "host_errors")
@@ -161,6 +161,17 @@ def test_TR09_both_ends_arrive(page: Page, refusing, tenant, alice):
     end_chat(page)
     expect(page.get_by_text("You ended this chat. Thank you!")).to_be_visible()
     assert list(ChatSession.objects.values_list("closed_reason", flat=True).order_by("pk")) == ["agent", "visitor"]
+
+
+def test_TR09_an_abandoned_chat_says_so_in_its_tenants_words(page: Page, refusing, tenant):
+    tenant.abandonment_message = "Write to help@shop.example"
+    apart(tenant.save)
+    visit(page, refusing, tenant)
+    write(page, "hello")
+    expect_sent(page, "hello")
+    apart(age, the_session(), minutes=31)
+    expect(page.locator(".notice").get_by_text("Write to help@shop.example")).to_be_visible()
+    assert the_session().status == "abandoned"
 
 
 def test_TR09_an_idle_chat_is_warned_of_and_kept(page: Page, refusing, tenant):

@@ -194,9 +194,21 @@ test("the end and its reason arrive after the last messages", async () => {
   });
   await env.pass(2600);
   assert.deepEqual(over, [
-    { outcome: "ended", told: { status: "ended", reason: "agent", ended_by: "agent" } },
+    { outcome: "ended", told: { status: "ended", reason: "agent", ended_by: "agent", text: undefined } },
   ]);
   assert.equal(env.store.lastSeq, 1);
+});
+
+test("an abandonment arrives with the tenant's own words, if there are any", async () => {
+  const told = async (text) => {
+    const env = await standingIn();
+    env.answers.poll = () => ({ session: { status: "abandoned", reason: "idle", ended_by: "system" }, ...text });
+    await env.pass(2600);
+    return env.frames.find(({ type }) => type === FRAME.ended).payload;
+  };
+  const plain = { status: "abandoned", reason: "idle", ended_by: "system" };
+  assert.deepEqual(await told({ text: "Write to us" }), { ...plain, text: "Write to us" });
+  assert.deepEqual(await told({}), { ...plain, text: undefined });
 });
 
 test("an idle chat is warned of, and told when that is put off", async () => {

@@ -98,7 +98,9 @@ export function create({ api, chat, FRAME, Timers, cleanText, signal }, talk) {
     }
     tellExpiry(answer);
     const { status, reason, ended_by } = session;
-    if (status === "ended" || status === "abandoned") talk.receive(FRAME.ended, { status, reason, ended_by });
+    const { text } = answer;
+    if (status === "ended" || status === "abandoned")
+      talk.receive(FRAME.ended, { status, reason, ended_by, text });
   }
 
   // Also when it has been put off.
