@@ -3,9 +3,10 @@
 import os
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.apart import apart
+from tests.browser.desk import is_live, log_in
 from tests.browser.shop import Shop
 from tests.factories import make_agent, make_tenant
 
@@ -65,3 +66,13 @@ def alice(tenant):
 @pytest.fixture
 def bob(tenant):
     return apart(make_agent, "bob", tenants=[tenant])
+
+
+@pytest.fixture
+def desk_of(new_context):
+    """Another agent's console in a browser of its own."""
+
+    def desk_of(username: str, path: str = "/agent/") -> Page:
+        return is_live(log_in(new_context().new_page(), username, path=path))
+
+    return desk_of

@@ -5,8 +5,11 @@ from collections.abc import Collection
 from uuid import uuid4
 
 import httpx
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from django.contrib.auth.models import Permission
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
+from agents_app.models import Agent
+from sessions_app.models import ChatSession
 from tests.factories import PASSWORD
 
 
@@ -38,6 +41,14 @@ class Visitor:
         self.call("end", self.proof())
 
 
+def session_of(visitor: Visitor) -> ChatSession:
+    return ChatSession.objects.get(session_id=visitor.id)
+
+
+def supervise(agent: Agent) -> None:
+    agent.user.user_permissions.add(Permission.objects.get(codename="supervise"))
+
+
 def log_in(page: Page, username: str = "alice", password: str = PASSWORD, path: str = "/agent/") -> Page:
     page.goto(path)
     page.get_by_label("Username").fill(username)
@@ -64,6 +75,10 @@ def transcript(page: Page) -> Locator:
     return page.get_by_role("region", name="Transcript")
 
 
+def panel(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Visitor")
+
+
 def unread(row: Locator) -> Locator:
     return row.locator("[data-part=unread]")
 
@@ -77,6 +92,14 @@ def accept(page: Page, name: str = "Vera") -> None:
     queue(page).filter(has_text=name).get_by_role("link").click()
     page.get_by_role("button", name="Accept").click()
     expect(message_box(page)).to_be_focused()
+
+
+def begin(page: Page, server, name: str = "Vera", **metadata: str) -> Visitor:
+    """Alice's console with one chat of hers open."""
+    vera = Visitor(server, name, **metadata).says("Hello")
+    is_live(log_in(page))
+    accept(page, name)
+    return vera
 
 
 def message_box(page: Page) -> Locator:
@@ -128,3 +151,27 @@ class Cuttable:
     def mend(self) -> None:
         self.is_down = False
         self.page.evaluate("dispatchEvent(new Event('online'))")
+
+
+class Held:
+    """Requests to addresses that match `pattern` wait until they are let go."""
+
+    def __init__(self, page: Page, pattern: str, method: str = "GET") -> None:
+        self.page = page
+        self.method = method
+        self.routes: list[Route] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if route.request.method == self.method:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        """The next one, which the page may only be about to send: every look at the page lets what has happened in."""
+        for _ in range(1000):
+            if self.routes:
+                break
+            self.page.evaluate("0")
+        self.routes.pop(0).continue_()

@@ -4,8 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Permission
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from agents_app.models import Agent, CannedReply
 from sessions_app import services
@@ -13,15 +12,20 @@ from sessions_app.models import ChatSession, Message, Note, TrailEntry
 from tests.browser.apart import apart
 from tests.browser.desk import (
     Cuttable,
+    Held,
     Visitor,
     accept,
     answer,
+    begin,
     decision,
     is_live,
     log_in,
     message_box,
     mine,
+    panel,
     queue,
+    session_of,
+    supervise,
     transcript,
     unread,
 )
@@ -36,31 +40,9 @@ PNG = (
 )
 
 
-@pytest.fixture
-def desk_of(new_context):
-    """Another agent's console in a browser of its own."""
-
-    def desk_of(username: str, path: str = "/agent/") -> Page:
-        return is_live(log_in(new_context().new_page(), username, path=path))
-
-    return desk_of
-
-
-def session_of(visitor: Visitor) -> ChatSession:
-    return ChatSession.objects.get(session_id=visitor.id)
-
-
-def supervise(agent: Agent) -> None:
-    agent.user.user_permissions.add(Permission.objects.get(codename="supervise"))
-
-
 def leave(agent: Agent) -> None:
     """The agent's console has been closed for five minutes."""
     Agent.objects.filter(pk=agent.pk).update(last_seen_at=None)
-
-
-def panel(page: Page) -> Locator:
-    return page.get_by_role("complementary", name="Visitor")
 
 
 def note_box(page: Page) -> Locator:
@@ -79,38 +61,6 @@ def notes(page: Page) -> Locator:
 
 def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
-
-
-def begin(page: Page, server, name: str = "Vera", **metadata: str) -> Visitor:
-    """Alice's console with one chat of hers open."""
-    vera = Visitor(server, name, **metadata).says("Hello")
-    is_live(log_in(page))
-    accept(page, name)
-    return vera
-
-
-class Held:
-    """Requests to addresses that match `pattern` wait until they are let go."""
-
-    def __init__(self, page: Page, pattern: str, method: str = "GET") -> None:
-        self.page = page
-        self.method = method
-        self.routes: list[Route] = []
-        page.route(pattern, self._hold)
-
-    def _hold(self, route: Route) -> None:
-        if route.request.method == self.method:
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def let_go(self) -> None:
-        """The next one, which the page may only be about to send: every look at the page lets what has happened in."""
-        for _ in range(1000):
-            if self.routes:
-                break
-            self.page.evaluate("0")
-        self.routes.pop(0).continue_()
 
 
 def drop(page: Page, selector: str, files: list[tuple[str, str, int]], event: str = "drop") -> None:
