@@ -209,6 +209,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "last_seen_at": timestamp(session.last_seen_at),
         "presence": session.presence(now),
         "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
+        "expiry_warning_ms": session.tenant.expiry_warning_seconds * 1000,
         "held_until": timestamp(session.held_until) if session.is_held(now) else None,
         "last_seq": session.last_seq,
         "last_message": None if last_message is None else _preview(last_message, session),

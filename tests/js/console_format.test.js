@@ -6,6 +6,8 @@ import {
   formatDay,
   formatSize,
   formatSpan,
+  formatTime,
+  heldText,
   initial,
   lastLine,
   overText,
@@ -73,6 +75,41 @@ test("presence is told in words, with the time until the sweep", () => {
   assert.equal(presenceText({ ...gone(0), last_seen_at: null }, NOW), "Gone");
 });
 
+test("a chat that is held tells the time before which no rule takes it, and not an earlier one", () => {
+  const until = (seconds) => new Date(NOW + seconds * 1000).toISOString();
+  const shown = (fields) => presenceText({ status: "active", disconnect_timeout_ms: 300_000, ...fields }, NOW, "en-GB");
+  const clock = (seconds) => formatTime(until(seconds), "en-GB");
+  const gone = { presence: "gone", last_seen_at: ago(130) };
+  assert.equal(shown({ ...gone, held_until: until(3600) }), `Gone for 2:10, held open until ${clock(3600)}`);
+  assert.equal(
+    shown({ ...gone, last_seen_at: ago(4000), held_until: until(60) }),
+    `Gone for 1:06:40, held open until ${clock(60)}`,
+  );
+  assert.equal(
+    shown({ ...gone, held_until: until(60) }),
+    "Gone for 2:10, will be abandoned at 5:00",
+    "the hold ends before that",
+  );
+  const here = { presence: "online", last_seen_at: ago(0) };
+  assert.equal(shown({ ...here, held_until: until(3600) }), `Online, held open until ${clock(3600)}`);
+  assert.equal(shown({ ...here, held_until: until(0) }), "Online", "over by itself");
+  assert.equal(heldText({ status: "ended", held_until: until(3600) }, NOW), "", "nothing holds what is over");
+});
+
+test("the last seconds are counted from the website's warning time on, and not before a hold is over", () => {
+  const until = (seconds) => new Date(NOW + seconds * 1000).toISOString();
+  const idle = { status: "queued", presence: "online", last_seen_at: ago(0), expiry_warning_ms: 30_000 };
+  const shown = (left, fields) => presenceText({ ...idle, expires_at: until(left), ...fields }, NOW);
+  assert.equal(shown(75), "Online");
+  assert.equal(shown(30), "Online, idle: will be closed in 0:30");
+  assert.equal(shown(95, { expiry_warning_ms: 120_000 }), "Online, idle: will be closed in 1:35");
+  assert.equal(shown(30, { presence: "away" }), "Away (tab hidden), idle: will be closed in 0:30");
+  assert.equal(shown(0), "Online");
+  assert.equal(shown(30, { expires_at: null }), "Online");
+  assert.match(shown(10, { held_until: until(3600) }), /^Online, held open until/);
+  assert.equal(shown(10, { held_until: until(20) }), "Online, idle: will be closed in 0:20");
+});
+
 test("an end and an abandonment are explained", () => {
   assert.equal(overText({ status: "active", reason: null }), "");
   assert.equal(overText({ status: "ended", reason: "agent", agent_name: "Bob" }), "Bob ended this chat.");
@@ -109,20 +146,6 @@ test("only web pages become links", () => {
   }
   assert.equal(shortUrl("https://shop.example/cart?x=1"), "shop.example/cart");
   assert.equal(shortUrl("https://shop.example/"), "shop.example");
-});
-
-test("an idle chat counts down its last two minutes", () => {
-  const idle = (seconds) => {
-    return { status: "queued", presence: "online", last_seen_at: ago(0), expires_at: ago(-seconds) };
-  };
-  assert.equal(presenceText(idle(121), NOW), "Online");
-  assert.equal(presenceText(idle(95), NOW), "Online, idle: will be closed in 1:35");
-  assert.equal(
-    presenceText({ ...idle(95), presence: "away" }, NOW),
-    "Away (tab hidden), idle: will be closed in 1:35",
-  );
-  assert.equal(presenceText(idle(0), NOW), "Online");
-  assert.equal(presenceText({ ...idle(95), expires_at: null }, NOW), "Online");
 });
 
 test("a rating is told with its comment", () => {

@@ -623,13 +623,20 @@ test("whatever events are lost or doubled, one pong and its snapshot make the vi
   }
 });
 
-test("the moment at which an idle chat will be closed is known until somebody writes", () => {
+test("the moment at which an idle chat will be closed is known until somebody writes or uses it", () => {
   ready([summary("a")]);
   state.apply("chat.session.expiring", { session_id: "a", at: at(120), server_time: at(0) });
   state.apply("chat.session.expiring", { session_id: "not mine", at: at(120), server_time: at(0) });
   assert.equal(state.summary("a").expires_at, at(120));
   assert.equal(state.summary("not mine"), null);
 
+  state.apply("session.changed", { session: told(summary("a", { tags: ["vip"], held_until: at(3600) })) });
+  assert.equal(state.summary("a").held_until, at(3600));
+  assert.equal(state.summary("a").expires_at, at(120), "no summary tells it");
+  state.apply("session.changed", { session: told(summary("a", { last_activity_at: at(9) })) });
+  assert.equal(state.summary("a").expires_at, undefined);
+
+  state.apply("chat.session.expiring", { session_id: "a", at: at(120), server_time: at(0) });
   state.apply("chat.message.new", { message: message("a", 2) });
   assert.equal(state.summary("a").expires_at, undefined);
 });

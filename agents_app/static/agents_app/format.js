@@ -57,19 +57,33 @@ export function lastLine(session) {
   return message.sender_type === "agent" ? `${message.sender_name}: ${line}` : line;
 }
 
-// Idle chats are announced some time ahead: what is further off is no news yet.
-const WARNED_MS = 120_000;
+/** Until when an agent holds the session open, such as `held open until 15:40`; empty when nobody does (any more). */
+export function heldText(session, now, locale) {
+  const isHeld = !isOver(session) && Date.parse(session.held_until ?? "") > now;
+  return isHeld ? `held open until ${formatTime(session.held_until, locale)}` : "";
+}
+
+/** Milliseconds until the idle rule takes it, once the website's warning time has begun; else null. */
+function closingIn(session, now) {
+  // Idle chats are announced earlier than that: what is further off is no news yet.
+  const left = Math.max(Date.parse(session.expires_at ?? ""), Date.parse(session.held_until) || 0) - now;
+  return left > 0 && left <= session.expiry_warning_ms ? left : null;
+}
 
 /** Whether the visitor is there, in words. The sweep comes every few minutes, so one can be gone for longer. */
-export function presenceText(session, now) {
+export function presenceText(session, now, locale) {
   const gone = since(session.last_seen_at, now);
   if (isOver(session)) return gone === null ? "" : `Last seen ${describeSpan(gone)} ago`;
-  const left = session.expires_at ? Date.parse(session.expires_at) - now : Infinity;
-  const closing = left > 0 && left <= WARNED_MS ? `, idle: will be closed in ${formatSpan(left)}` : "";
-  if (session.presence === "online") return `Online${closing}`;
-  if (session.presence === "away") return `Away (tab hidden)${closing}`;
+  const held = heldText(session, now, locale);
+  if (session.presence !== "gone") {
+    const closing = closingIn(session, now);
+    const fate = closing === null ? held : `idle: will be closed in ${formatSpan(closing)}`;
+    return [session.presence === "online" ? "Online" : "Away (tab hidden)", fate].filter(Boolean).join(", ");
+  }
   if (gone === null) return "Gone";
   const timeout = session.disconnect_timeout_ms;
+  const isHeldLonger = held && Date.parse(session.held_until) > Date.parse(session.last_seen_at) + timeout;
+  if (isHeldLonger) return `Gone for ${formatSpan(gone)}, ${held}`;
   if (gone < timeout) return `Gone for ${formatSpan(gone)}, will be abandoned at ${formatSpan(timeout)}`;
   return `Gone for ${formatSpan(gone)}, about to be abandoned`;
 }

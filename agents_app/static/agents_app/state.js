@@ -551,6 +551,8 @@ function newest(known, incoming) {
   if (known.last_seq > incoming.last_seq) {
     for (const field of NEWEST) merged[field] = known[field];
   }
+  // Its event told it, no summary does; it stands as long as nobody uses the chat.
+  if (known.expires_at && known.last_activity_at === merged.last_activity_at) merged.expires_at = known.expires_at;
   return withRead(merged, "agent", merged.agent_read_seq);
 }
 
