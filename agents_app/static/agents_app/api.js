@@ -45,6 +45,11 @@ export class Api {
     return this.#call("POST", `sessions/${id}/end`, {});
   }
 
+  /** For so many minutes no rule abandons the chat; 0: from now on the rules hold again. */
+  hold(id, minutes) {
+    return this.#call("POST", `sessions/${id}/hold`, { minutes });
+  }
+
   agents() {
     return this.#call("GET", "agents");
   }

@@ -98,6 +98,7 @@ export class ChatPane {
         ),
       onTransfer: (session) => this.#transfer.open(session),
       onEnd: (id) => this.#decide(id, () => api.end(id)),
+      onHold: (id, minutes) => this.#decide(id, () => api.hold(id, minutes), this.conversation.holdFocus()),
     });
     const tags = new TagsEditor(state, {
       api,
@@ -156,8 +157,11 @@ export class ChatPane {
     this.#render();
   }
 
-  /** Asks the server for a decision, shows what came of it, and corrects the lists either way. */
-  async #decide(id, call) {
+  /**
+   * Asks the server for a decision, shows what came of it, and corrects the lists either way; `focus()` then puts the
+   * focus where one goes on.
+   */
+  async #decide(id, call, focus = () => this.conversation.focus()) {
     this.conversation.isBusy = true;
     this.conversation.notify(null, "");
     try {
@@ -168,7 +172,7 @@ export class ChatPane {
     } finally {
       this.conversation.isBusy = false;
       this.#render();
-      if (this.#state.openId === id) this.conversation.focus();
+      if (this.#state.openId === id) focus();
     }
   }
 

@@ -1,7 +1,9 @@
 /** The middle pane: the open chat's heading, what can be done with it, and why not. */
 
 import { setOptional, setText } from "./dom.js";
-import { describeSpan, isOver, overText, presenceText, since, visitorName } from "./format.js";
+import { describeSpan, heldText, isOver, overText, presenceText, since, visitorName } from "./format.js";
+
+const HOLD_MINUTES = 60;
 
 export class ConversationView {
   /** What to do where no chat is open; without it, the queue says so. */
@@ -13,11 +15,19 @@ export class ConversationView {
   #colleagues;
   #drafts;
   #isBusy = false;
+  // {id, held}: what was last told of the hold.
+  #told = {};
   // {id, isNetwork, standing}: what the sentence is about, null without one.
   #notice = null;
 
-  /** `onAccept(id)`, `onTakeOver(id)`, `onTransfer(session)` and `onEnd(id)` are what the agent decides. */
-  constructor(state, { composer, transcript, colleagues, drafts, onAccept, onTakeOver, onTransfer, onEnd }) {
+  /**
+   * `onAccept(id)`, `onTakeOver(id)`, `onTransfer(session)`, `onEnd(id)` and `onHold(id, minutes)` are what the agent
+   * decides.
+   */
+  constructor(
+    state,
+    { composer, transcript, colleagues, drafts, onAccept, onTakeOver, onTransfer, onEnd, onHold },
+  ) {
     this.#state = state;
     this.#composer = composer;
     this.#transcript = transcript;
@@ -29,6 +39,8 @@ export class ConversationView {
     this.#byId("write-note").addEventListener("click", () => this.#toggleNote());
     this.#byId("notice-close").addEventListener("click", () => this.#closeNotice());
     this.#byId("kept-copy").addEventListener("click", () => this.#copyKept());
+    this.#byId("hold").addEventListener("click", () => onHold(state.openId, HOLD_MINUTES));
+    this.#byId("let-go").addEventListener("click", () => onHold(state.openId, 0));
     const dialog = this.#byId("end-dialog");
     let ending = null;
     this.#byId("end").addEventListener("click", () => {
@@ -67,6 +79,13 @@ export class ConversationView {
     else this.#byId("chat-title").focus();
   }
 
+  /** Whoever pressed one button of the hold goes on with the other, which takes its place; who did not, stays. */
+  holdFocus() {
+    const buttons = ["hold", "let-go"].map((id) => this.#byId(id));
+    if (!buttons.includes(document.activeElement)) return () => {};
+    return () => (buttons.find((button) => !button.hidden) ?? this.#byId("chat-title")).focus();
+  }
+
   render() {
     const { openId, openSession: session } = this.#state;
     this.#byId("chat").hidden = !session;
@@ -103,7 +122,20 @@ export class ConversationView {
     this.#byId("transfer").hidden = isQueued ? !this.#state.agent?.is_supervisor : !mayDecide;
     setText(this.#byId("transfer-label"), isQueued ? "Assign…" : "Transfer…");
     this.#byId("end").hidden = !mayDecide && !isQueued;
-    for (const id of ["transfer", "end"]) this.#byId(id).disabled = this.#isBusy;
+    const mayHold = mayDecide || isQueued;
+    const held = heldText(session, this.#state.now);
+    this.#byId("hold").hidden = !mayHold || Boolean(held);
+    this.#byId("let-go").hidden = !mayHold || !held;
+    for (const id of ["transfer", "end", "hold", "let-go"]) this.#byId(id).disabled = this.#isBusy;
+    this.#announceHold(session, held);
+  }
+
+  /** Also when a colleague has decided it, and when its time is over. */
+  #announceHold({ session_id: id }, held) {
+    if (this.#told.id === id && this.#told.held !== held) {
+      setText(this.#byId("announcer"), held ? `${held[0].toUpperCase()}${held.slice(1)}.` : "No longer held open.");
+    }
+    this.#told = { id, held };
   }
 
   #renderPlaceholder() {

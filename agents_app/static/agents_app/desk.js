@@ -118,6 +118,7 @@ export class Desk {
       note: { can: () => state.openSession !== null, run: () => this.#composer.switchTo("note") },
       transfer: button("transfer"),
       end: button("end"),
+      hold: button("hold"),
       search: { can: always, run: () => this.#search() },
       help: { can: always, run: () => this.#settings.showKeys() },
       palette: { can: always, run: () => this.#palette.open() },
@@ -156,6 +157,7 @@ export class Desk {
       run: () => this.#openChat(session.session_id),
     });
     const actions = KEYS.filter(({ action }) => !UNLISTED.includes(action) && this.#actions[action].can());
+    const letGo = button("let-go");
     const availabilities = Object.entries(LABELS).filter(([value]) => value !== agent?.availability);
     this.#addColleagues(add);
     return [
@@ -167,6 +169,7 @@ export class Desk {
         text: what,
         run: this.#actions[action].run,
       })),
+      ...(letGo.can() ? [{ group: "Do", text: "Let the chat go again", run: letGo.run }] : []),
       ...[...document.querySelectorAll(".rail a[data-link]")].map((link) => ({
         group: "View",
         text: link.querySelector("span").textContent,

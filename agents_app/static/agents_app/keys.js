@@ -13,6 +13,7 @@ export const KEYS = [
   { key: "r", action: "reply", what: "Write an answer", when: "a chat of yours is open" },
   { key: "n", action: "note", what: "Write a private note", when: "a chat is open" },
   { key: "t", action: "transfer", what: "Transfer the chat", when: "a chat of yours is open" },
+  { key: "h", action: "hold", what: "Keep the chat open for 1 hour", when: "a chat of yours is open" },
   { key: "e", action: "end", what: "End the chat", when: "a chat of yours is open" },
   { key: "/", action: "search", what: "Search the history" },
   { key: "?", action: "help", what: "Show these keys" },

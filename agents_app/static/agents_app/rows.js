@@ -1,7 +1,7 @@
 /** A chat as a row of a list: the queue's, mine, everybody's, the history's. */
 
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
-import { formatSpan, initial, isOver, lastLine, shortDay, since, visitorName } from "./format.js";
+import { formatSpan, heldText, initial, isOver, lastLine, shortDay, since, visitorName } from "./format.js";
 
 /**
  * Shows `sessions` in `parent`. `href(session)` is a row's address, `note(session)` what stands below it; `drafts`
@@ -51,6 +51,7 @@ function updateRow(node, session, { state, drafts, path, note }) {
   part(node, "line").dataset.kind = line.kind;
   setText(part(node, "line"), line.text);
   const unread = state.isMine(session) ? state.unread(session) : 0;
+  setOptional(part(node, "held"), heldText(session, state.now).replace("open ", ""));
   part(node, "noted").hidden = !state.hasUnseenNote(id);
   part(node, "bottom").hidden = isOver(session) && !line.text;
   part(node, "unread").hidden = unread === 0;
