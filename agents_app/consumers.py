@@ -30,6 +30,7 @@ TO_THE_CLIENT = {
     events.SESSION_EXPIRING,
     events.NOTE_NEW,
     events.TRAIL_NEW,
+    events.HOLD_NEW,
     events.TYPING,
     events.READ,
     events.AGENT_CHANGED,
@@ -177,6 +178,7 @@ class AgentConsumer(FrameConsumer):
             "resume": "resumed" if is_known else "resync",
             "notes": chats.notes(session),
             "trail": chats.trail(session, has_pages=False),
+            "holds": chats.holds(session),
         }
 
     async def send_message(self, command: protocol.SendMessage) -> None:

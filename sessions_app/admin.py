@@ -14,6 +14,7 @@ from sessions_app.errors import ChatError
 from sessions_app.models import (
     Attachment,
     ChatSession,
+    Hold,
     Message,
     Note,
     OfflineMessage,
@@ -145,6 +146,17 @@ class TrailInline(admin.TabularInline):
         return False
 
 
+class HoldInline(admin.TabularInline):
+    model = Hold
+    fields = ("at", "agent_name", "held_until", "after_seq")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
 class AttachmentInline(admin.TabularInline):
     model = Attachment
     fields = ("seq", "link", "content_type", "size", "created_at")
@@ -187,7 +199,7 @@ class ChatSessionAdmin(ReadOnlyAdmin):
     search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
     search_help_text = "Conversation id, session id, name or e-mail"
     show_full_result_count = False
-    inlines = (NoteInline, AttachmentInline, TrailInline, SessionEventInline)
+    inlines = (NoteInline, AttachmentInline, TrailInline, HoldInline, SessionEventInline)
     actions = ("end_sessions", "erase_visitors")
     fieldsets = (
         (None, {"fields": ("conversation_id", "session_id", "tenant", "status", "assigned_to", "tags")}),

@@ -10,10 +10,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sessions_app import hub
-from sessions_app.models import ChatSession, Message, Note, Party, Presence, Status, Tenant, TrailEntry
+from sessions_app.models import ChatSession, Hold, Message, Note, Party, Presence, Status, Tenant, TrailEntry
 from sessions_app.serializers import (
     agent_name,
     encode,
+    hold_payload,
     message_payload,
     note_payload,
     summary_payload,
@@ -37,6 +38,7 @@ OFFLINE_CHANGED = "offline.changed"
 AGENT_CHANGED = "agent.changed"
 NOTE_NEW = "note.new"
 TRAIL_NEW = "trail.new"
+HOLD_NEW = "hold.new"
 # Between processes only; no client ever sees these.
 VISITOR_LEFT = "presence.left"
 RIGHTS_CHANGED = "rights.changed"
@@ -150,6 +152,11 @@ def note_new(session: ChatSession, note: Note) -> Event:
 def trail_new(session: ChatSession, entry: TrailEntry) -> Event:
     payload = {"session_id": str(session.session_id), "entry": trail_payload(entry)}
     return Event(console_groups(session), TRAIL_NEW, payload)
+
+
+def hold_new(session: ChatSession, hold: Hold) -> Event:
+    payload = {"session_id": str(session.session_id), "hold": hold_payload(hold)}
+    return Event(console_groups(session), HOLD_NEW, payload)
 
 
 def visitor_left(session_id: UUID) -> Event:

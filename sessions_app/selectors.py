@@ -19,6 +19,7 @@ from sessions_app.models import (
     MAX_TRAIL,
     Attachment,
     ChatSession,
+    Hold,
     Message,
     Note,
     OfflineMessage,
@@ -29,6 +30,7 @@ from sessions_app.models import (
 )
 from sessions_app.serializers import (
     explanation_payload,
+    hold_payload,
     message_payload,
     note_payload,
     said_payload,
@@ -206,6 +208,12 @@ def trail(session: ChatSession, *, has_pages: bool = True) -> list[dict[str, obj
     entries = TrailEntry.objects.filter(session=session).order_by("pk")[:MAX_TRAIL]
     steps = [entry for entry in entries if has_pages or entry.kind != TrailEntry.Kind.PAGE]
     return [trail_payload(entry) for entry in steps[-SHOWN_TRAIL:]]
+
+
+def holds(session: ChatSession) -> list[dict[str, object]]:
+    """Who held the chat open and who let it go, oldest first; of very many the newest."""
+    newest = Hold.objects.filter(session=session).order_by("-pk")[:SHOWN_TRAIL]
+    return [hold_payload(hold) for hold in reversed(newest)]
 
 
 def first_page(session: ChatSession) -> dict[str, object]:

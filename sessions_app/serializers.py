@@ -12,6 +12,7 @@ from sessions_app import filetypes
 from sessions_app.models import (
     Attachment,
     ChatSession,
+    Hold,
     Message,
     Note,
     OfflineMessage,
@@ -250,6 +251,16 @@ def trail_payload(entry: TrailEntry) -> dict[str, object]:
         "title": entry.title,
         "referrer": entry.referrer,
         "gone_since": timestamp(entry.gone_since),
+    }
+
+
+def hold_payload(hold: Hold) -> dict[str, object]:
+    return {
+        "agent_id": hold.agent_id,
+        "agent_name": hold.agent_name,
+        "at": timestamp(hold.at),
+        "after_seq": hold.after_seq,
+        "held_until": timestamp(hold.held_until),
     }
 
 

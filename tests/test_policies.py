@@ -1,7 +1,8 @@
 """What a tenant decides about abandonment: what fits together, what holds a chat open, who is warned and told."""
 
+import re
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -150,6 +151,59 @@ def test_a_hold_that_is_taken_back_leaves_the_chat_to_the_rules(tenant, alice):
     assert services.sweep() == {"disconnected": 1}
 
 
+def test_it_is_recorded_who_held_a_chat_until_when_and_who_let_it_go(tenant, alice, bob, publications):
+    session = make_session(tenant, says="Hello", agent=alice)
+    with publications() as published:
+        hold(session, alice, minutes=20)
+        hold(session, alice)
+        until = fresh(session).held_until
+        services.hold_session(session.session.session_id, actor(bob)._replace(is_supervisor=True), minutes=0)
+
+    held = selectors.holds(fresh(session))
+    assert [(one["agent_name"], one["agent_id"]) for one in held] == [
+        *[("Alice", alice.user_id)] * 2,
+        ("Bob", bob.user_id),
+    ]
+    first, second, let_go = held
+    assert datetime.fromisoformat(first["held_until"]) - datetime.fromisoformat(first["at"]) == timedelta(minutes=20)
+    assert second["held_until"] == timestamp(until)
+    assert let_go["held_until"] is None
+    assert first["at"] < second["at"] < let_go["at"]
+    assert {one["after_seq"] for one in held} == {fresh(session).last_seq}
+    assert [event.payload["hold"] for event in published if event.type == "hold.new"] == held
+
+
+def test_to_let_a_chat_go_that_nobody_holds_is_nothing_to_record(tenant, alice, publications):
+    session = make_session(tenant, says="Hello", agent=alice)
+    with publications() as published:
+        assert hold(session, alice, minutes=0).held_until is None
+    assert (published, selectors.holds(fresh(session))) == ([], [])
+
+
+def test_a_hold_that_was_refused_is_not_recorded(tenant, alice, bob):
+    session = make_session(tenant, says="Hello", agent=alice)
+    with pytest.raises(Taken):
+        hold(session, bob)
+    assert selectors.holds(fresh(session)) == []
+
+
+def test_the_admin_sees_who_held_a_chat(admin_client, tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    hold(session, alice)
+    page = admin_client.get(f"/admin/sessions_app/chatsession/{session.session.pk}/change/").content.decode()
+    assert re.search(r'class="field-agent_name">\s*<p>Alice</p>', page)
+    assert not re.search(r'name="holds-\d+-(?!id|session)', page)
+
+
+def test_agents_find_the_holds_beside_the_trail(client, tenant, alice):
+    session = make_session(tenant, says="Hello", agent=alice)
+    hold(session, alice)
+    client.force_login(alice.user)
+    visitor = client.get(f"/api/v1/chat/sessions/{session.session.session_id}/visitor").json()["data"]
+    assert visitor["holds"] == selectors.holds(fresh(session))
+    assert visitor["trail"] == []
+
+
 def test_who_has_the_chat_or_supervises_holds_it_and_nobody_else(tenant, alice, bob):
     session = make_session(tenant, says="Hello", agent=alice)
     with pytest.raises(Taken):
@@ -170,8 +224,9 @@ def test_agents_see_the_hold_and_the_visitor_hears_nothing_of_it(tenant, alice, 
     before = fresh(session).last_seq
     with publications() as published:
         hold(session, alice)
-    assert [event.type for event in published] == ["session.changed"]
-    assert published[0].payload["session"]["held_until"]
+    assert [event.type for event in published] == ["hold.new", "session.changed"]
+    assert published[1].payload["session"]["held_until"]
+    assert not any(group.startswith("visitor.") for event in published for group in event.groups)
     assert fresh(session).last_seq == before
     [summary] = selectors.summaries([fresh(session)])
     assert summary["held_until"] is not None

@@ -12,6 +12,7 @@ from sessions_app import retention, services, tasks
 from sessions_app.models import (
     Attachment,
     ChatSession,
+    Hold,
     Message,
     Note,
     Restoration,
@@ -26,7 +27,7 @@ from tests.racing import racers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HANGS_ON_IT = (Message, SessionEvent, Note, TrailEntry, SearchText, Restoration, Attachment)
+HANGS_ON_IT = (Message, SessionEvent, Note, Hold, TrailEntry, SearchText, Restoration, Attachment)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,7 @@ def test_everything_that_hangs_on_it_goes_along_and_nothing_else(tenant):
         services.add_note(session.session_id, actor(alice), client_message_id=session.session_id, body="Known")
         services.tag_session(session.session_id, actor(alice), ["parcel"])
         Restoration.objects.create(tenant=tenant, session=session, outcome="restored", took_ms=1, recovered=0)
+        Hold.objects.create(session=session, agent=alice.user, agent_name="Alice", after_seq=1)
         attach(session)
     before = {model: model.objects.count() for model in HANGS_ON_IT}
     assert all(before.values())

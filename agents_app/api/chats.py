@@ -137,6 +137,7 @@ class VisitorView(AgentView):
         return succeed(
             {
                 "trail": chats.trail(session),
+                "holds": chats.holds(session),
                 "started_page": chats.first_page(session),
                 "referrer": session.metadata.get("referrer", ""),
                 "user_agent": session.user_agent,

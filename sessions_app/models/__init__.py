@@ -14,7 +14,7 @@ from sessions_app.models.records import (
     SweepRun,
     TrailEntry,
 )
-from sessions_app.models.remarks import Note, Tag
+from sessions_app.models.remarks import Hold, Note, Tag
 from sessions_app.models.sessions import (
     HIGHEST_SCORE,
     LOWEST_SCORE,
@@ -45,6 +45,7 @@ __all__ = [
     "SessionEvent",
     "SweepRun",
     "TrailEntry",
+    "Hold",
     "Note",
     "Tag",
     "HIGHEST_SCORE",

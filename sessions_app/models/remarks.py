@@ -1,7 +1,8 @@
-"""What agents put on a chat for themselves. No visitor hears of it."""
+"""What agents put on a chat, or have done for it, among themselves. No visitor hears of it."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from sessions_app.models.sessions import ChatSession
@@ -26,6 +27,30 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author_name}: {self.body[:40]}"
+
+
+class Hold(models.Model):
+    """An agent held a chat open, or let it go: from the newest row on, until ``held_until``, no rule abandons it."""
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="holds")
+    agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    agent_name = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    # Null: let go.
+    held_until = models.DateTimeField(null=True, blank=True)
+    # Where the transcript stood.
+    after_seq = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["session", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(held_until__isnull=True) | Q(held_until__gt=F("at")), name="hold_lasts_for_a_while"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_name}: {'held' if self.held_until else 'let go'}"
 
 
 class Tag(models.Model):

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from sessions_app import events, selectors
 from sessions_app.errors import Invalid, NotAllowed, Taken
-from sessions_app.models import ChatSession, Party, Reason, SessionEvent, Status
+from sessions_app.models import ChatSession, Hold, Party, Reason, SessionEvent, Status
 from sessions_app.serializers import agent_name
 from sessions_app.services.abandonment import over, require_open, settle
 from sessions_app.services.remarks import write_note
@@ -169,14 +169,25 @@ def end_session(work: Work, session_id: UUID, actor: Actor) -> ChatSession:
 
 @verb
 def hold_session(work: Work, session_id: UUID, agent: Actor, *, minutes: int) -> ChatSession:
-    """No rule abandons the chat for so many minutes from now on; 0: from now on the rules hold again. For whom see
-    _require_disposal(). Raises SessionNotFound, SessionOver, Taken."""
+    """No rule abandons the chat for so many minutes from now on; 0: from now on the rules hold again, and where they
+    do already nothing happens. For whom see _require_disposal(). Raises SessionNotFound, SessionOver, Taken."""
     session = work.lock(session_id, agent=agent)
     require_open(work, session)
     _require_disposal(session, agent)
+    if not minutes and not session.is_held(work.now):
+        return session
     was_expiring = session.is_expiring(work.now)
     session.held_until = work.now + timedelta(minutes=minutes) if minutes else None
     ChatSession.objects.filter(pk=session.pk).update(held_until=session.held_until)
+    hold = Hold.objects.create(
+        session=session,
+        agent_id=agent.user_id,
+        agent_name=agent.name,
+        at=work.now,
+        held_until=session.held_until,
+        after_seq=session.last_seq,
+    )
+    work.announce(events.hold_new(session, hold))
     work.announce(session_changed(session, work.now))
     if was_expiring:
         work.announce(events.expiring(session, session.expires_at, work.now))

@@ -13,6 +13,7 @@ from agents_app import consoles, selectors
 from agents_app.consumers import AgentConsumer
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import events, hub, presence, services
+from sessions_app import selectors as chats
 from sessions_app.errors import SessionNotFound
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
@@ -325,6 +326,21 @@ async def test_a_note_reaches_every_agent_of_the_tenant_once_and_nobody_else(
     assert "note.new" not in [name for socket in (hers, his, others, widget) for name, _ in socket.kept]
 
 
+async def test_a_hold_reaches_those_who_follow_the_chat_and_its_mark_everybody(sockets, alice, bob, vera):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    hers, _ = await sockets.console(alice)
+    his, _ = await sockets.console(bob)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    await in_db(services.hold_session, vera.session.session_id, await in_db(actor, alice), minutes=60)
+
+    told = await hers.expect("hold.new")
+    assert told["session_id"] == id_of(vera)
+    assert told["hold"] == (await in_db(chats.holds, vera.session))[0]
+    assert (await his.expect("session.changed"))["session"]["held_until"] == told["hold"]["held_until"]
+    assert "hold.new" not in [name for name, _ in his.kept + widget.kept]
+
+
 async def test_steps_of_the_trail_reach_those_who_follow_the_chat(sockets, alice, bob, vera):
     await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
     hers, _ = await sockets.console(alice)
@@ -487,6 +503,11 @@ VERBS = {
     "supervise": supervise,
     "note": take_note,
     "note on a closed chat": lambda s, a: (VERBS["end"](s, a), take_note(s, a)),
+    "hold": lambda s, a: services.hold_session(s.session.session_id, actor(a), minutes=60),
+    "hold and let go": lambda s, a: (
+        VERBS["hold"](s, a),
+        services.hold_session(s.session.session_id, actor(a), minutes=0),
+    ),
     "tags": lambda s, a: services.tag_session(s.session.session_id, actor(a), ["refund", "VIP"]),
     "leave": lambda s, a: go_away(s),
     "leave and come back": lambda s, a: (go_away(s), presence.stamp({s.session.session_id: (True, True)})),
@@ -513,7 +534,7 @@ async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, v
     await console.send("chat.open", session_id=id_of(vera), after_seq=0)
     opened = await console.expect("chat.session.ready")
     seqs = {message["seq"]: message for message in opened["messages"]}
-    notes, trail = opened["notes"], opened["trail"]
+    notes, trail, holds = opened["notes"], opened["trail"], opened["holds"]
     await in_db(VERBS[verb], vera, alice)
     await console.send("chat.open", session_id=id_of(vera), after_seq=0)  # everything before it has been heard
     fresh_chat = await console.expect("chat.session.ready")
@@ -526,6 +547,8 @@ async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, v
             notes.append(payload["note"])
         elif name == "trail.new" and payload["entry"]["kind"] != "page":
             trail.append(payload["entry"])
+        elif name == "hold.new":
+            holds.append(payload["hold"])
         elif name == "session.presence":
             view[payload["session_id"]] |= payload
     await console.send("hello")
@@ -533,9 +556,10 @@ async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, v
 
     def essence(session):
         fields = ("status", "assigned_to_id", "agent_name", "reason", "stage", "page_url", "tags", "presence")
+        fields += ("held_until",)
         return {name: session[name] for name in fields}
 
-    assert (notes, trail) == (fresh_chat["notes"], fresh_chat["trail"])
+    assert (notes, trail, holds) == (fresh_chat["notes"], fresh_chat["trail"], fresh_chat["holds"])
     assert [seqs[seq] for seq in sorted(seqs)] == fresh_chat["messages"]
     assert essence(view[id_of(vera)]) == essence(fresh_chat["session"])
     for session_id, session in fresh_view.items():
