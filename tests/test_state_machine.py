@@ -27,13 +27,15 @@ from agents_app.models import Agent
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app import presence, selectors, services
 from sessions_app.errors import ChatError, Conflict, Invalid, SessionOver, Taken
-from sessions_app.models import ChatSession, Message, Note, SearchText, SessionEvent
+from sessions_app.models import ChatSession, Hold, Message, Note, SearchText, SessionEvent
 from sessions_app.services import VISITOR, Posted
 from tests.factories import actor, make_agent, make_session, make_tenant, post
 
 pytestmark = pytest.mark.django_db
 
-EXPIRY, DISCONNECT, CONSOLE = 1800, 300, 120
+# Odd, while all else are tens of seconds: no two rules' times are ever over at the same moment, when the milliseconds
+# that a run takes would decide.
+EXPIRY, DISCONNECT, CONSOLE = 1803, 307, 120
 TIMES = st.sampled_from([20, 70, 130, 250, 370, 1210, 1870])
 CHATS = st.integers(0, 2)  # of the newest
 AGENTS = ("alice", "bob")
@@ -52,6 +54,9 @@ class Chat:
     reason: str = ""
     agent: str | None = None
     waiting: int | None = None
+    held_until: int | None = None
+    holds: list[tuple[str, int | None]] = field(default_factory=list)  # by whom, until when
+    put_back_by: str | None = None  # by whose transfer it stands in the queue
     said: list[str] = field(default_factory=list)
     ids: dict[UUID, tuple[str, str]] = field(default_factory=dict)  # to (body, who)
     notes: int = 0
@@ -63,11 +68,14 @@ class Chat:
         return self.status in ("queued", "active")
 
     def due(self, now: int) -> str | None:
-        deadlines = [(self.seen + DISCONNECT, "disconnected")]
+        deadlines = [(self.unless_held(self.seen + DISCONNECT), "disconnected")]
         if self.status == "queued":
-            deadlines.append((self.active_at + EXPIRY, "idle"))
+            deadlines.append((self.unless_held(self.active_at + EXPIRY), "idle"))
         deadline, reason = min(deadlines)
         return reason if self.is_open and deadline <= now else None
+
+    def unless_held(self, deadline: int) -> int:
+        return deadline if self.held_until is None else max(deadline, self.held_until)
 
     def close(self, status: str, reason: str) -> None:
         self.status, self.reason = status, reason
@@ -77,7 +85,7 @@ class Chat:
         reason = self.due(now) if self.is_open else self.reason
         if self.is_open and reason is None:
             return True
-        return self.status != "ended" and reason == "disconnected" and now < self.active_at + EXPIRY
+        return self.status != "ended" and reason == "disconnected" and now < self.unless_held(self.active_at + EXPIRY)
 
     def settle(self, now: int) -> None:
         """Time decides, not the sweep."""
@@ -91,7 +99,9 @@ class Center(RuleBasedStateMachine):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         self.now = 0
-        self.tenant = make_tenant(f"tenant-{uuid4().hex[:12]}")
+        self.tenant = make_tenant(
+            f"tenant-{uuid4().hex[:12]}", session_expiry_seconds=EXPIRY, disconnect_timeout_seconds=DISCONNECT
+        )
         self.agents = {name: make_agent(f"{name}-{uuid4().hex[:12]}", [self.tenant]) for name in AGENTS}
         self.console_seen = dict.fromkeys(self.agents, 0)
         self.model: dict[UUID, Chat] = {}
@@ -123,7 +133,7 @@ class Center(RuleBasedStateMachine):
         chat.reopenings += 1
         chat.status, chat.reason = ("active", "") if self.is_there(chat.agent) else ("queued", "")
         if chat.status == "queued":
-            chat.agent = None
+            chat.agent = chat.put_back_by = None
         chat.active_at = self.now
 
     @initialize()
@@ -212,7 +222,7 @@ class Center(RuleBasedStateMachine):
             chat.notes += note
             chat.agent = to
             if to is None:
-                chat.status, chat.active_at = "queued", self.now
+                chat.status, chat.active_at, chat.put_back_by = "queued", self.now, name
                 chat.waiting = self.now if chat.waiting is None else chat.waiting
 
     @rule(which=CHATS, to=NAMES)
@@ -228,6 +238,35 @@ class Center(RuleBasedStateMachine):
         else:
             assert isinstance(outcome, ChatSession), outcome
             chat.status, chat.agent = "active", to
+
+    @rule(which=CHATS)
+    def assign(self, which):
+        chat = self.pick(which)
+        chat.settle(self.now)
+        load = Counter(other.agent for other in self.model.values() if other.status == "active")
+        free = [name for name in AGENTS if self.is_there(name) and name != chat.put_back_by]
+        row = services.assign_session(chat.id)
+        if chat.status == "queued" and chat.waiting is not None and free:
+            chat.status, chat.agent = "active", self.name_of(row.assigned_to_id)
+            assert chat.agent in free
+            assert load[chat.agent] == min(load[name] for name in free)
+
+    @rule(which=CHATS, name=NAMES, minutes=st.sampled_from([0, 1, 5, 20, 60]), supervises=st.booleans())
+    def hold(self, which, name, minutes, supervises):
+        chat = self.pick(which)
+        chat.settle(self.now)
+        agent = actor(self.agents[name])._replace(is_supervisor=supervises)
+        outcome = self.attempt(services.hold_session, chat.id, agent, minutes=minutes)
+        if not chat.is_open:
+            assert isinstance(outcome, SessionOver)
+        elif not (supervises or self.may_dispose(name, chat)):
+            assert isinstance(outcome, Taken)
+        else:
+            assert isinstance(outcome, ChatSession), outcome
+            was_held = chat.held_until is not None and chat.held_until > self.now
+            if minutes or was_held:
+                chat.held_until = self.now + minutes * 60 if minutes else None
+                chat.holds.append((name, chat.held_until))
 
     @rule(which=CHATS, name=NAMES)
     def note(self, which, name):
@@ -312,7 +351,7 @@ class Center(RuleBasedStateMachine):
         release_chats_of_absent_agents()
         for chat in self.model.values():
             if chat.status == "active" and chat.waiting is not None and not self.is_there(chat.agent):
-                chat.status, chat.agent, chat.active_at = "queued", None, self.now
+                chat.status, chat.agent, chat.active_at, chat.put_back_by = "queued", None, self.now, None
 
     @rule(which=CHATS, seconds=st.sampled_from([310, 1870]), text=TEXTS, writes=st.booleans())
     def comes_back_before_any_sweep(self, which, seconds, text, writes):
@@ -343,6 +382,8 @@ class Center(RuleBasedStateMachine):
         with connection.cursor() as cursor:
             for table, columns in (
                 (ChatSession, ("last_activity_at", "last_seen_at", "left_at", "waiting_since", "closed_at")),
+                (ChatSession, ("held_until",)),
+                (Hold, ("at", "held_until")),
                 (Agent, ("last_seen_at",)),
             ):
                 moved = ", ".join(f"{column} = {column} - %s" for column in columns)
@@ -364,6 +405,10 @@ class Center(RuleBasedStateMachine):
         for event in SessionEvent.objects.filter(session__in=rows).order_by("pk"):
             moves[event.session_id].append(event)
         notes = Counter(Note.objects.filter(session__in=rows).values_list("session", flat=True))
+        held = defaultdict(list)
+        for hold in Hold.objects.filter(session__in=rows).order_by("pk"):
+            held[hold.session_id].append(hold)
+        now = self.database_now()
         findable = set(SearchText.objects.filter(session__in=rows).values_list("session", flat=True))
         for row in rows:
             chat = self.model[row.session_id]
@@ -375,6 +420,10 @@ class Center(RuleBasedStateMachine):
             assert [line.seq for line in lines[row.pk]] == list(range(1, row.last_seq + 1))
             assert [line.body for line in lines[row.pk] if line.message_type == "text"] == chat.said
             assert notes[row.pk] == chat.notes
+            assert [self.name_of(hold.agent_id) for hold in held[row.pk]] == [name for name, _ in chat.holds]
+            if held[row.pk]:
+                assert held[row.pk][-1].held_until == row.held_until
+            assert row.is_held(now) == (chat.is_open and (chat.held_until or 0) > self.now)
             assert row.is_open or row.pk in findable
             # Each begins where the one before ended.
             assert [move.from_status for move in moves[row.pk]] == [
