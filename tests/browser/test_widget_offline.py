@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from agents_app.models import Agent, Availability
 from sessions_app.models import ChatSession, OfflineMessage
 from tests.browser.apart import apart
+from tests.browser.desk import Held
 from tests.browser.shop import Shop, box, expect_sent, message, open_chat, write
 from tests.factories import make_agent, make_tenant
 
@@ -244,12 +245,13 @@ def test_the_next_chat_after_an_end_may_be_a_message(page: Page, shop, tenant):
 
 
 def test_what_is_written_before_the_answer_comes_is_in_the_form(page: Page, shop):
-    page.route("**/public/start", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    start = Held(page, "**/public/start", method="POST")
     page.goto(shop.url)
     page.get_by_role("button", name="Open chat").click()
     box(page).fill("hello")
     box(page).press("Enter")
     box(page).fill("half a sen")
+    start.let_go()
     expect(field(page, "Message")).to_have_value("hello\nhalf a sen")
     expect(form(page).locator(":focus")).to_have_count(1)
 
