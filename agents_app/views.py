@@ -17,7 +17,8 @@ from sessions_app.serializers import attachment_rules
 
 # Named in the page: browsers would learn of them one after the other, five imports deep.
 _FOLDER = Path(__file__).parent / "static" / "agents_app"
-CONSOLE_MODULES = [f"agents_app/{path.name}" for path in sorted(_FOLDER.glob("*.js")) if path.name != "reports.js"]
+_OTHERS = ("reports.js", "start.js")
+CONSOLE_MODULES = [f"agents_app/{path.name}" for path in sorted(_FOLDER.glob("*.js")) if path.name not in _OTHERS]
 
 
 class ConsoleLoginView(LoginView):

@@ -641,6 +641,14 @@ test("the moment at which an idle chat will be closed is known until somebody wr
   assert.equal(state.summary("a").expires_at, undefined);
 });
 
+test("a snapshot that the server could not give is asked for again at the next difference", () => {
+  ready([summary("a")]);
+  assert.deepEqual(pong([summary("a"), summary("b")]), [{ type: "hello", payload: {} }]);
+  assert.deepEqual(pong([summary("a"), summary("b")]), [], "it is on its way");
+  state.apply("error", { code: "unavailable", message: "Not now." });
+  assert.deepEqual(pong([summary("a"), summary("b")]), [{ type: "hello", payload: {} }]);
+});
+
 // What else belongs to a chat: notes, the visitor's goings, tags, older pages
 
 const NOTE_ID = "00000000-0000-4000-8000-00000000000a";

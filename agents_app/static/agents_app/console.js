@@ -201,3 +201,4 @@ setInterval(renderClock, 1000);
 setInterval(() => isVisible() && page?.beat(), BEAT_MS);
 openFromAddress();
 connection.open();
+document.getElementById("not-started").remove();

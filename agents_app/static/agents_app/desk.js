@@ -29,6 +29,8 @@ export class Desk {
   #settings;
   #palette;
   #actions;
+  // This machine's milliseconds when the connection was last there.
+  #liveAt = Date.now();
 
   /** `goTo({view, chat, filters})` goes to a place of the console. */
   constructor(state, { api, connection, config, composer, goTo }) {
@@ -84,9 +86,15 @@ export class Desk {
   #showConnection() {
     const { loaded } = this.#state;
     const isLive = this.#connection.state === "ready";
+    if (isLive) this.#liveAt = Date.now();
     setText(
       document.getElementById("connection"),
-      connectionText({ isLive, isOnline: navigator.onLine, hasBeenLive: loaded }),
+      connectionText({
+        isLive,
+        isOnline: navigator.onLine,
+        hasBeenLive: loaded,
+        goneMs: Date.now() - this.#liveAt,
+      }),
     );
   }
 

@@ -189,11 +189,14 @@ export function shortUrl(address) {
   return url.host + (url.pathname === "/" ? "" : url.pathname);
 }
 
-/** What to say about the connection; nothing while all is well. */
-export function connectionText({ isLive, isOnline, hasBeenLive }) {
+const SOON_MS = 15_000;
+
+/** What to say about the connection, which has been missing for `goneMs`; nothing while all is well. */
+export function connectionText({ isLive, isOnline, hasBeenLive, goneMs = 0 }) {
   if (!isOnline) return "You are offline. What you write is sent when you are back.";
   if (isLive) return "";
-  return hasBeenLive ? "Reconnecting…" : "Connecting…";
+  const text = hasBeenLive ? "Reconnecting…" : "Connecting…";
+  return goneMs > SOON_MS ? `${text} No answer yet.` : text;
 }
 
 /** A language by its name, such as "German (de-AT)"; the tag itself where that is none. */

@@ -438,6 +438,8 @@ export class ConsoleState {
   #onError({ code, message, session_id, client_message_id }) {
     const chat = this.chats.get(session_id);
     if (chat) chat.askedBefore = null;
+    // About no chat: it may have been the answer to hello.
+    if (!session_id) this.#snapshotAsked = false;
     if (client_message_id) chat?.store.fail(client_message_id, { code, message });
     // What is on the screen stays there over a passing failure, but not when the right to see it is gone.
     else if (chat && (!chat.loaded || code === "session_not_found")) chat.problem = { code, message };
