@@ -774,6 +774,29 @@ def test_rows_tell_of_drafts_of_what_was_not_sent_and_of_colleagues_notes(page, 
     expect(line).to_have_text("Not sent")
 
 
+def test_a_note_stays_unseen_over_a_reload_until_one_of_the_agents_tabs_shows_it(page, context, alice, bob, server):
+    vera = begin(page, server)
+    page.goto("/agent/")
+    is_live(page)
+    note = {"client_message_id": UUID(int=7), "body": "She is a friend"}
+    apart(services.add_note, session_of(vera).session_id, apart(actor, bob), **note)
+    mark = mine(page).get_by_text("note", exact=True)
+    expect(mark).to_be_visible()
+    page.reload()
+    expect(mark).to_be_visible()
+    second_tab = context.new_page()
+    second_tab.goto("/agent/")
+    marked = mine(second_tab).get_by_text("note", exact=True)
+    expect(marked).to_be_visible()
+    mine(second_tab).get_by_role("link").click()
+    expect(notes(second_tab)).to_contain_text("She is a friend")
+    expect(marked).to_be_hidden()
+    expect(mark).to_be_hidden()
+    page.reload()
+    expect(mine(page)).to_have_count(1)
+    expect(mark).to_be_hidden()
+
+
 def test_a_message_in_a_console_that_is_not_in_front_is_not_read(page, alice, server):
     vera = begin(page, server)
     page.evaluate("document.hasFocus = () => false")

@@ -8,6 +8,7 @@ import { Claims } from "../../agents_app/static/agents_app/claims.js";
 import { connectionText } from "../../agents_app/static/agents_app/format.js";
 import { Preferences } from "../../agents_app/static/agents_app/preferences.js";
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
+import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
 const NOON = Date.parse("2026-03-02T12:00:00Z");
@@ -18,7 +19,7 @@ let state;
 let attention;
 
 beforeEach(() => {
-  state = new ConsoleState({ MessageStore, clock: () => NOON });
+  state = new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes(), clock: () => NOON });
   attention = new Attention();
 });
 

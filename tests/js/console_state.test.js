@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
+import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
 const NOON = Date.parse("2026-03-02T12:00:00Z");
@@ -18,7 +19,7 @@ beforeEach(() => {
 });
 
 function newState() {
-  return new ConsoleState({ MessageStore, clock: () => clock });
+  return new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes(), clock: () => clock });
 }
 
 function summary(id, fields = {}) {

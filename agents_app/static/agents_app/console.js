@@ -14,6 +14,7 @@ import { OfflineView } from "./offline.js";
 import { Rail } from "./rail.js";
 import { ConsoleState } from "./state.js";
 import { TeamView } from "./team.js";
+import { UnseenNotes } from "./unseen_notes.js";
 
 const RENDER_AFTER_MS = 16;
 const BEAT_MS = 10_000;
@@ -21,7 +22,8 @@ const BEAT_MS = 10_000;
 const config = JSON.parse(document.getElementById("console-config").textContent);
 const root = document.getElementById("console");
 const api = new Api(config.csrf_cookie);
-const state = new ConsoleState({ MessageStore });
+const unseenNotes = new UnseenNotes(() => localStorage, config.agent_id);
+const state = new ConsoleState({ MessageStore, unseenNotes });
 const drafts = new Drafts(() => sessionStorage, config.agent_id);
 
 // The socket
@@ -197,6 +199,11 @@ function isVisible() {
 
 document.addEventListener("visibilitychange", scheduleRender);
 addEventListener("focus", scheduleRender);
+// Another tab of this browser has seen a note, or heard of one.
+addEventListener("storage", () => {
+  unseenNotes.read();
+  scheduleRender();
+});
 setInterval(renderClock, 1000);
 setInterval(() => isVisible() && page?.beat(), BEAT_MS);
 openFromAddress();

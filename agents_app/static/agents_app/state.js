@@ -28,13 +28,14 @@ export class ConsoleState {
   #clockOffset = 0;
   #snapshotAsked = false;
   #typing = new Map();
-  #unseenNotes = new Set();
+  #unseenNotes;
   // Client ids of what was sent from here.
   #sent = new Set();
 
-  /** `MessageStore` is the widget's; `clock` answers this machine's milliseconds. */
-  constructor({ MessageStore, clock = Date.now }) {
+  /** `MessageStore` is the widget's; `unseenNotes` are UnseenNotes; `clock` answers this machine's milliseconds. */
+  constructor({ MessageStore, unseenNotes, clock = Date.now }) {
     this.#MessageStore = MessageStore;
+    this.#unseenNotes = unseenNotes;
     this.#clock = clock;
   }
 
@@ -142,7 +143,7 @@ export class ConsoleState {
 
   open(id) {
     this.openId = id;
-    this.#unseenNotes.delete(id);
+    this.#unseenNotes.saw(id);
     Object.assign(this.#chat(id), { problem: null, isVisitorStale: true });
     return [this.#openFrame(id)];
   }
@@ -375,6 +376,7 @@ export class ConsoleState {
       trail: [...trail],
     });
     for (const note of notes) this.#onNote(note);
+    this.#unseenNotes.saw(session.session_id, notes.at(-1)?.created_at);
     this.#keep(newest(this.summary(session.session_id), session));
     return this.#addHistory(session.session_id, messages);
   }
@@ -389,7 +391,8 @@ export class ConsoleState {
     const chat = this.chats.get(id);
     const isSame = (one) => one.client_message_id === note.client_message_id;
     const isColleagues = note.author_id !== this.agent?.id && !chat?.notes.some(isSame);
-    if (isNews && isColleagues && id !== this.openId && this.sessions.has(id)) this.#unseenNotes.add(id);
+    if (isNews && id === this.openId) this.#unseenNotes.saw(id, note.created_at);
+    else if (isNews && isColleagues && this.sessions.has(id)) this.#unseenNotes.heard(id, note.created_at);
     if (!chat) return [];
     chat.noteOutbox = chat.noteOutbox.filter((entry) => !isSame(entry));
     if (!chat.notes.some(isSame)) chat.notes.push(note);

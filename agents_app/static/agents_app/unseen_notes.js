@@ -1,0 +1,77 @@
+/**
+ * Which chats have a colleague's note that this agent has not seen: of each chat, when the newest note was written
+ * that was heard of, and the newest that was seen. Kept for all of the agent's tabs, over a reload.
+ */
+
+const KEPT = 100;
+
+export class UnseenNotes {
+  #storage;
+  #key;
+  // {session_id: {heard, seen}}: ISO times. Its copy where the browser stores nothing.
+  #chats = {};
+
+  /** `storage` answers the Storage or throws, as a browser with none does; without it nothing is kept. */
+  constructor(storage, agentId) {
+    this.#storage = storage;
+    this.#key = `chat-center:${agentId}:notes`;
+    this.read();
+  }
+
+  /** To be called, too, when another tab has written. */
+  read() {
+    try {
+      const kept = Object.entries(JSON.parse(this.#storage().getItem(this.#key)));
+      for (const [id, times] of kept) this.#take(id, times);
+    } catch {
+      // No storage, nothing in it yet, or nonsense: this tab knows what it knows.
+    }
+  }
+
+  has(id) {
+    const { heard, seen } = this.#chats[id] ?? {};
+    return isLater(heard, seen);
+  }
+
+  /** A colleague's note, written `at`, has come. */
+  heard(id, at) {
+    this.#change(id, { heard: at });
+  }
+
+  /** The agent has the chat open, whose newest note was written `at`; without it: whose notes are known of. */
+  saw(id, at = this.#chats[id]?.heard) {
+    if (at) this.#change(id, { seen: at });
+  }
+
+  #change(id, times) {
+    // Tabs write in turns: each adds to what the others have written.
+    this.read();
+    if (this.#take(id, times)) this.#write();
+  }
+
+  /** Times go forward only; whether any did. */
+  #take(id, times) {
+    const known = this.#chats[id] ?? {};
+    const later = Object.entries(times).filter(([name, at]) => isLater(at, known[name]));
+    if (later.length) this.#chats[id] = { ...known, ...Object.fromEntries(later) };
+    return later.length > 0;
+  }
+
+  #write() {
+    const newest = ({ heard, seen }) => Math.max(Date.parse(heard) || 0, Date.parse(seen) || 0);
+    const chats = Object.entries(this.#chats).sort(([, a], [, b]) => newest(b) - newest(a));
+    this.#chats = Object.fromEntries(chats.slice(0, KEPT));
+    try {
+      this.#storage().setItem(this.#key, JSON.stringify(this.#chats));
+    } catch {
+      // A full storage costs the memory over a reload, not the mark on the screen.
+    }
+  }
+}
+
+/** Of two times in the server's form, to the microsecond, which Date does not tell apart. */
+function isLater(at, than) {
+  if (!at || !than) return Boolean(at);
+  const ahead = Date.parse(at) - Date.parse(than);
+  return ahead === 0 ? at > than : ahead > 0;
+}
