@@ -62,6 +62,8 @@ class AgentConsumer(FrameConsumer):
         self._close_chat()
 
     def handle_event(self, frame: Frame) -> None:
+        if frame.name == events.TYPING and frame.message_key == events.typing_key(self.rights.user_id):
+            return
         if frame.name in TO_THE_CLIENT:
             self.send_text(frame.text)
         elif frame.name == events.RIGHTS_CHANGED:
@@ -198,11 +200,14 @@ class AgentConsumer(FrameConsumer):
         await self.in_thread(self._typing, command)
 
     def _typing(self, command: protocol.Typing) -> None:
+        """Whoever has the chat open learns that somebody else writes there, too; the visitor who is being answered."""
         session = self._session(command.session_id)
-        if session.assigned_to_id == self.rights.user_id:
-            groups = (events.visitor_group(session.session_id), events.watch_group(session.session_id))
-            typing = events.typing(groups, session.session_id, Party.AGENT, self.rights.name, command.is_typing)
-            events.publish([typing])
+        groups = (events.watch_group(session.session_id),)
+        if session.assigned_to_id == self.rights.user_id and not command.note:
+            groups += (events.visitor_group(session.session_id),)
+        key = events.typing_key(self.rights.user_id)
+        name = self.rights.name
+        events.publish([events.typing(groups, session.session_id, Party.AGENT, name, command.is_typing, key=key)])
 
     async def read(self, command: protocol.Read) -> None:
         await self.in_thread(self._read, command)

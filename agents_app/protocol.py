@@ -27,6 +27,7 @@ class SendMessage(protocol.SendMessage, frozen=True, kw_only=True):
 
 class Typing(protocol.Typing, frozen=True, kw_only=True):
     session_id: UUID
+    note: bool = False
 
 
 class Read(protocol.Read, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ QUEUE_GREW = "queue.grew"
 @dataclass(frozen=True, slots=True)
 class Event:
     """``payload`` goes to every socket that has joined one of ``groups``, as the frame {type, payload}; not to the one
-    that is being acknowledged ``message_key``."""
+    that is being acknowledged ``message_key``, nor to the consoles of the agent whose typing_key() that is."""
 
     groups: tuple[str, ...]
     type: str
@@ -164,8 +164,19 @@ def visitor_left(session_id: UUID) -> Event:
     return Event((visitor_group(session_id),), VISITOR_LEFT, {})
 
 
+def typing_key(user_id: int) -> str:
+    """What an agent's consoles know the agent's own typing by."""
+    return f"typing/{user_id}"
+
+
 def typing(
-    groups: tuple[str, ...], session_id: UUID, sender: Party, name: str, is_typing: bool, text: str | None = None
+    groups: tuple[str, ...],
+    session_id: UUID,
+    sender: Party,
+    name: str,
+    is_typing: bool,
+    text: str | None = None,
+    key: str = "",
 ) -> Event:
     """``text``: what a visitor has written so far, for consoles alone."""
     payload = {
@@ -174,7 +185,7 @@ def typing(
         "sender_name": name,
         "is_typing": is_typing,
     }
-    return Event(groups, TYPING, payload if text is None else {**payload, "text": text})
+    return Event(groups, TYPING, payload if text is None else {**payload, "text": text}, key)
 
 
 def read(session: ChatSession, by: Party, seq: int) -> Event:

@@ -573,6 +573,26 @@ def test_a_colleagues_answer_to_what_one_is_answering_is_told_before_it_is_sent(
     expect(warning).to_be_hidden()
 
 
+def test_two_agents_who_write_in_the_same_chat_know_of_each_other(page, desk_of, alice, bob, server):
+    vera = begin(page, server)
+    bobs = desk_of("bob", path=f"/agent/chats/{vera.id}/")
+    second = desk_of("alice", path=f"/agent/chats/{vera.id}/")
+    others = "#others-typing"
+    message_box(page).press_sequentially("It is")
+    expect(bobs.locator(others)).to_have_text("Alice is typing in this chat.")
+    bobs.get_by_role("button", name="Add a note").click()
+    note_box(bobs).press_sequentially("She is")
+    expect(bobs.locator(others)).to_have_text("Alice is typing in this chat, too.")
+    expect(page.locator(others)).to_have_text("Bob is typing in this chat, too.")
+    expect(second.locator(others)).to_have_text("Bob is typing in this chat.")
+    note_box(bobs).press("Enter")
+    expect(page.locator(others)).to_be_empty()
+    expect(notes(page)).to_contain_text("She is")
+    message_box(page).press("Enter")
+    expect(bobs.locator(others)).to_be_empty()
+    assert found(bobs) == []
+
+
 def test_what_an_absent_colleague_has_left_can_be_taken_over(page, alice, bob, server):
     vera = Visitor(server).says("Hello")
     apart(services.accept_session, session_of(vera).session_id, apart(actor, bob))

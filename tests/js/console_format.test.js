@@ -10,6 +10,7 @@ import {
   heldText,
   initial,
   lastLine,
+  othersTypingText,
   overText,
   presenceText,
   ratingText,
@@ -146,6 +147,13 @@ test("only web pages become links", () => {
   }
   assert.equal(shortUrl("https://shop.example/cart?x=1"), "shop.example/cart");
   assert.equal(shortUrl("https://shop.example/"), "shop.example");
+});
+
+test("who else writes is called by name, up to two", () => {
+  assert.equal(othersTypingText([], true), "");
+  assert.equal(othersTypingText(["Bob"], false), "Bob is typing in this chat.");
+  assert.equal(othersTypingText(["Bob", "Eve"], true), "Bob and Eve are typing in this chat, too.");
+  assert.equal(othersTypingText(["Bob", "Eve", "Dan"], false), "3 colleagues are typing in this chat.");
 });
 
 test("a rating is told with its comment", () => {

@@ -483,6 +483,31 @@ test("typing is the visitor's, ends with the message, and fades by itself", () =
   assert.equal(state.isTyping("a"), false);
 });
 
+test("other agents who write in a chat are known by name until they have written, stop, or fall silent", () => {
+  ready([summary("a", withAgent(ALICE))]);
+  const typing = (sender_name, is_typing) => {
+    state.apply("chat.typing", { session_id: "a", sender_type: "agent", sender_name, is_typing });
+  };
+  typing("Bob", true);
+  typing("Eve", true);
+  assert.deepEqual(state.colleaguesTyping("a"), ["Bob", "Eve"]);
+  typing("Eve", false);
+  assert.deepEqual(state.colleaguesTyping("a"), ["Bob"]);
+  assert.deepEqual(state.colleaguesTyping("b"), []);
+  const answer = { sender_type: "agent", sender_name: "Bob" };
+  state.apply("chat.message.new", { message: message("a", 2, answer) });
+  assert.deepEqual(state.colleaguesTyping("a"), []);
+  typing("Bob", true);
+  state.apply("note.new", { note: note("a", 2) });
+  assert.deepEqual(state.colleaguesTyping("a"), [], "a note is what Bob was writing");
+  typing("Bob", true);
+  clock += 9_000;
+  assert.deepEqual(state.colleaguesTyping("a"), []);
+  typing("Bob", true);
+  state.disconnected();
+  assert.deepEqual(state.colleaguesTyping("a"), []);
+});
+
 test("a chat that cannot be opened says why; a later failure does not hide its transcript", () => {
   ready([]);
   state.open("a");

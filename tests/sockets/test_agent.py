@@ -388,6 +388,39 @@ async def test_a_transfer_is_told_to_visitor_and_agents(sockets, alice, bob, ver
     assert (await hers.expect("session.changed"))["session"]["status"] == "queued"
 
 
+async def test_agents_who_have_a_chat_open_hear_who_else_writes_there_and_the_visitor_only_who_answers(
+    sockets, alice, bob, vera
+):
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    alices, _ = await sockets.console(alice)
+    second, _ = await sockets.console(alice)
+    bobs, _ = await sockets.console(bob)
+    widget = sockets.visitor(vera)
+    await widget.hello(vera)
+    for console in (alices, second, bobs):
+        await console.send("chat.open", session_id=id_of(vera))
+        await console.expect("chat.session.ready")
+
+    async def typed(console, **payload):
+        await console.send("chat.typing", session_id=id_of(vera), is_typing=True, **payload)
+
+    await typed(alices)
+    assert (await bobs.expect("chat.typing"))["sender_name"] == "Alice"
+    assert (await widget.expect("chat.typing"))["sender_name"] == "Alice"
+    # A note, and what is written in a colleague's chat, is no visitor's business.
+    await typed(alices, note=True)
+    assert (await bobs.expect("chat.typing"))["sender_name"] == "Alice"
+    await typed(bobs)
+    for console in (alices, second):
+        typing = await console.expect("chat.typing")
+        assert (typing["sender_type"], typing["sender_name"], typing["is_typing"]) == ("agent", "Bob", True)
+    await alices.say("Hi Vera", session_id=id_of(vera))
+    await widget.expect("chat.message.new")
+    await bobs.expect("chat.message.new")
+    for socket in (alices, second, bobs, widget):
+        assert "chat.typing" not in [name for name, _ in socket.kept]
+
+
 @pytest.mark.parametrize("is_allowed", [True, False])
 async def test_what_a_visitor_is_writing_is_shown_where_the_tenant_allows_it(sockets, alice, tenant, vera, is_allowed):
     await in_db(type(tenant).objects.update, typing_preview=is_allowed)

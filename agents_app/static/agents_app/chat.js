@@ -65,8 +65,8 @@ export class ChatPane {
         render();
       },
       onFiles: (files) => this.#uploads.add(state.openId, files),
-      onTyping: (isTyping) =>
-        send([{ type: "chat.typing", payload: { session_id: state.openId, is_typing: isTyping } }]),
+      onTyping: (isTyping, note) =>
+        send([{ type: "chat.typing", payload: { session_id: state.openId, is_typing: isTyping, note } }]),
       onKind: render,
     });
     const transcript = new TranscriptView(state, {

@@ -40,7 +40,7 @@ export class Composer {
    * `protocol` is the widget's `{MAX_TEXT, cleanText, textLength, textProblem}`: one rule for both ends; `rules`
    * are those of files, null where none can be sent; `canned` is a CannedMenu.
    * `onReply(body)` and `onNote(body)` get a text that the server will take, `onFiles(files)` what was chosen,
-   * pasted or dropped; `onTyping` a boolean, at most every few seconds; `onKind` that another kind is written.
+   * pasted or dropped; `onTyping(isTyping, isNote)`, at most every few seconds; `onKind` that another kind is written.
    */
   constructor(state, { drafts, protocol, canned, rules, onReply, onNote, onFiles, onTyping, onKind }) {
     this.#state = state;
@@ -70,6 +70,11 @@ export class Composer {
 
   get isShown() {
     return !this.#form.hidden;
+  }
+
+  /** Whether something is written that has not been sent. */
+  get isBegun() {
+    return this.isShown && this.#input.value !== "";
   }
 
   get kind() {
@@ -303,10 +308,10 @@ export class Composer {
 
   #type(isTyping) {
     const now = Date.now();
-    const isTold = isTyping && this.#kind === "reply" && this.#canReply;
+    const isTold = isTyping && !this.#isLocked;
     if (isTold ? now - this.#typingSentAt < TYPING_EVERY_MS : !this.#typingSentAt) return;
     this.#typingSentAt = isTold ? now : 0;
-    this.#on.typing(isTold);
+    this.#on.typing(isTold, this.#kind === "note");
   }
 
   #grow() {

@@ -1,7 +1,16 @@
 /** The middle pane: the open chat's heading, what can be done with it, and why not. */
 
 import { setOptional, setText } from "./dom.js";
-import { describeSpan, heldText, isOver, overText, presenceText, since, visitorName } from "./format.js";
+import {
+  describeSpan,
+  heldText,
+  isOver,
+  othersTypingText,
+  overText,
+  presenceText,
+  since,
+  visitorName,
+} from "./format.js";
 
 const HOLD_MINUTES = 60;
 
@@ -100,7 +109,7 @@ export class ConversationView {
     this.#composer.render(openId, this.#state.isMine(session));
     this.#renderHeading(session);
     this.#transcript.render();
-    this.#renderDecision(session);
+    this.#renderFooter(session);
   }
 
   /** What the clock alone changes. */
@@ -109,7 +118,7 @@ export class ConversationView {
     if (!openSession) return;
     if (this.#isColleagues(openSession)) this.#colleagues.keepFresh();
     this.#renderHeading(openSession);
-    this.#renderDecision(openSession);
+    this.#renderFooter(openSession);
     this.#transcript.tick();
   }
 
@@ -133,7 +142,8 @@ export class ConversationView {
   /** Also when a colleague has decided it, and when its time is over. */
   #announceHold({ session_id: id }, held) {
     if (this.#told.id === id && this.#told.held !== held) {
-      setText(this.#byId("announcer"), held ? `${held[0].toUpperCase()}${held.slice(1)}.` : "No longer held open.");
+      const text = held ? `${held[0].toUpperCase()}${held.slice(1)}.` : "No longer held open.";
+      setText(this.#byId("announcer"), text);
     }
     this.#told = { id, held };
   }
@@ -181,7 +191,9 @@ export class ConversationView {
     }
   }
 
-  #renderDecision(session) {
+  #renderFooter(session) {
+    const others = this.#state.colleaguesTyping(session.session_id);
+    setText(this.#byId("others-typing"), othersTypingText(others, this.#composer.isBegun));
     const isMine = this.#state.isMine(session);
     this.#byId("decision").hidden = isMine;
     setText(this.#byId("decision-text"), isMine ? "" : this.#decisionText(session));

@@ -232,6 +232,13 @@ export function busyText({ state, load, capacity }) {
   return `${state[0].toUpperCase()}${state.slice(1)}, ${chats}`;
 }
 
+/** Who else writes in a chat, `isToo` in which oneself does; empty for nobody. */
+export function othersTypingText(names, isToo) {
+  if (!names.length) return "";
+  const who = names.length > 2 ? `${names.length} colleagues` : names.join(" and ");
+  return `${who} ${names.length > 1 ? "are" : "is"} typing in this chat${isToo ? ", too" : ""}.`;
+}
+
 const OUTCOMES = {
   expired: "too long ago",
   ended: "it had ended",

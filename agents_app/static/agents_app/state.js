@@ -28,6 +28,8 @@ export class ConsoleState {
   #clockOffset = 0;
   #snapshotAsked = false;
   #typing = new Map();
+  // Of other agents: {session_id: {name: until}}.
+  #colleaguesTyping = new Map();
   #unseenNotes;
   // Client ids of what was sent from here.
   #sent = new Set();
@@ -98,6 +100,12 @@ export class ConsoleState {
 
   isTyping(id) {
     return (this.#typing.get(id)?.until ?? 0) > this.#clock();
+  }
+
+  /** The names of the other agents who are writing in a chat. */
+  colleaguesTyping(id) {
+    const names = [...(this.#colleaguesTyping.get(id) ?? [])];
+    return names.filter(([, until]) => until > this.#clock()).map(([name]) => name);
   }
 
   /** What the visitor is writing and has not sent, where the website shows that; else empty. */
@@ -261,6 +269,7 @@ export class ConsoleState {
   disconnected() {
     this.#snapshotAsked = false;
     this.#typing.clear();
+    this.#colleaguesTyping.clear();
     for (const chat of this.chats.values()) Object.assign(chat, { asked: null, askedBefore: null });
   }
 
@@ -389,6 +398,7 @@ export class ConsoleState {
   #onNote(note, { isNews = false } = {}) {
     const id = note.session_id;
     const chat = this.chats.get(id);
+    if (isNews) this.#colleaguesTyping.get(id)?.delete(note.author_name);
     const isSame = (one) => one.client_message_id === note.client_message_id;
     const isColleagues = note.author_id !== this.agent?.id && !chat?.notes.some(isSame);
     if (isNews && id === this.openId) this.#unseenNotes.saw(id, note.created_at);
@@ -415,6 +425,7 @@ export class ConsoleState {
     const id = message.session_id;
     this.chats.get(id)?.store.add(message);
     if (message.sender_type === "visitor") this.#typing.delete(id);
+    else this.#colleaguesTyping.get(id)?.delete(message.sender_name);
     const session = this.summary(id);
     // A system line is about a transition, which has its own event: a chat that a colleague took just left.
     if (!session) return message.sender_type === "system" ? [] : this.#askSnapshot();
@@ -425,9 +436,13 @@ export class ConsoleState {
     return [...missed, ...this.#repair(id)];
   }
 
-  #onTyping({ session_id, sender_type, is_typing, text = "" }) {
-    if (sender_type !== "visitor") return [];
-    if (is_typing) this.#typing.set(session_id, { until: this.#clock() + TYPING_LASTS_MS, text });
+  #onTyping({ session_id, sender_type, sender_name, is_typing, text = "" }) {
+    if (sender_type === "agent") {
+      const typing = this.#colleaguesTyping.get(session_id) ?? new Map();
+      if (is_typing) typing.set(sender_name, this.#clock() + TYPING_LASTS_MS);
+      else typing.delete(sender_name);
+      this.#colleaguesTyping.set(session_id, typing);
+    } else if (is_typing) this.#typing.set(session_id, { until: this.#clock() + TYPING_LASTS_MS, text });
     else this.#typing.delete(session_id);
     return [];
   }
@@ -557,7 +572,9 @@ function newest(known, incoming) {
     for (const field of NEWEST) merged[field] = known[field];
   }
   // Its event told it, no summary does; it stands as long as nobody uses the chat.
-  if (known.expires_at && known.last_activity_at === merged.last_activity_at) merged.expires_at = known.expires_at;
+  if (known.expires_at && known.last_activity_at === merged.last_activity_at) {
+    merged.expires_at = known.expires_at;
+  }
   return withRead(merged, "agent", merged.agent_read_seq);
 }
 
