@@ -571,26 +571,32 @@ def test_a_rating_that_did_not_arrive_says_so_and_is_sent_again(talk: Page, alic
     assert (the_session().rating_score, the_session().rating_comment) == (2, "Slow")
 
 
-def test_SM11_what_arrived_before_the_own_end_is_sent_though_its_acknowledgement_is_late(page: Page, shop, alice):
+def hold_back(page: Page, text: str) -> list[str]:
+    """Frames that tell of `text` do not reach the page; they are gathered in the list."""
     held = []
 
     def connect(socket) -> None:
         server = socket.connect_to_server()
-
-        def on_message(text: str) -> None:
-            is_of_late = "And for dogs?" in text and held is not None
-            held.append(text) if is_of_late else socket.send(text)
-
-        server.on_message(on_message)
+        server.on_message(lambda frame: held.append(frame) if text in frame else socket.send(frame))
         socket.on_message(server.send)
 
     page.route_web_socket("**/ws/public/*", connect)
+    return held
+
+
+def wait_until_stored(page: Page, text: str) -> None:
+    for _ in range(200):
+        if text in apart(bodies, the_session()):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{text} did not arrive")
+
+
+def test_SM11_what_arrived_before_the_own_end_is_sent_though_its_acknowledgement_is_late(page: Page, shop, alice):
+    held = hold_back(page, "And for dogs?")
     begin(page, shop, alice)
     write(page, "And for dogs?")
-    for _ in range(200):
-        if "And for dogs?" in apart(bodies, the_session()):
-            break
-        page.wait_for_timeout(50)
+    wait_until_stored(page, "And for dogs?")
     page.evaluate("CallCenterChat.end()")
 
     expect(page.get_by_text("You ended this chat.")).to_be_visible()
@@ -599,6 +605,30 @@ def test_SM11_what_arrived_before_the_own_end_is_sent_though_its_acknowledgement
     assert held
     assert ChatSession.objects.count() == 1
     assert apart(bodies, the_session()) == ["Is the fern safe for cats?", "And for dogs?"]
+
+
+def test_SM11_what_arrived_before_the_end_is_not_called_unsent_after_a_reload(page: Page, shop, alice):
+    held = hold_back(page, "And for dogs?")
+    begin(page, shop, alice)
+    write(page, "And for dogs?")
+    wait_until_stored(page, "And for dogs?")
+    write(page, "And for birds?")  # waits for its turn
+    expect(message(page, "And for birds?")).to_contain_text("Sending")
+    close_window(page)
+    page.goto("about:blank")
+    assert held
+    apart(services.end_session, the_session().session_id, actor(alice))
+
+    page.goto(shop.url)
+    open_chat(page)
+    expect(message(page, "And for birds?")).to_contain_text("Not sent")
+    expect(message(page, "And for dogs?")).to_have_count(0)
+    message(page, "And for birds?").get_by_role("button", name="Retry").click()
+    expect_sent(page, "And for birds?")
+    assert [apart(bodies, session) for session in ChatSession.objects.order_by("pk")] == [
+        ["Is the fern safe for cats?", "And for dogs?"],
+        ["And for birds?"],
+    ]
 
 
 def test_SM11_what_did_not_arrive_before_the_end_is_said_to_be_not_sent(talk: Page):

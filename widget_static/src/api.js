@@ -32,10 +32,9 @@ export class Api {
     return this.call("start", { body });
   }
 
-  status(sessionId, sessionKey) {
-    return this.call(`status/${encodeURIComponent(sessionId)}`, {
-      headers: { "X-Session-Key": sessionKey },
-    });
+  /** What is there of a session, for whoever has its key. */
+  read(path, sessionKey) {
+    return this.call(path, { headers: { "X-Session-Key": sessionKey } });
   }
 
   end(sessionId, sessionKey) {

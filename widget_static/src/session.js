@@ -205,7 +205,7 @@ export class Chat extends Emitter {
   resume() {
     this._refusal = null;
     if (this.talk) this.talk.open();
-    else if (this.phase === "restoring") this._askStatus();
+    else if (this.phase === "restoring") this._ask();
     else this.start();
     this._changed();
   }
@@ -240,49 +240,62 @@ export class Chat extends Emitter {
 
   _restore(record) {
     const { log } = this._settings;
-    if (this._isExpired(record)) {
-      log("⏰ Session expired, clearing storage");
-      this.store = MessageStore.from(record);
-      this._forget("expired", record.session_id);
-      return;
-    }
+    const outcome = this._isExpired(record) ? "expired" : null;
     this._take(record);
+    if (outcome) {
+      log("⏰ Session expired, clearing storage");
+      if (!this.store.outbox.length) return this._forget(outcome);
+    } else {
+      log(`🔄 Attempting to restore session: ${record.session_id}`);
+      const age = Math.round((this._now() - record.timestamp) / 1000);
+      log(`✅ Found saved session, age: ${age || 0} seconds`);
+    }
     this.phase = "restoring";
-    log(`🔄 Attempting to restore session: ${record.session_id}`);
-    const age = Math.round((this._now() - record.timestamp) / 1000);
-    log(`✅ Found saved session, age: ${age || 0} seconds`);
     this._changed();
-    this._askStatus();
+    this._ask(outcome);
   }
 
-  async _askStatus() {
+  // Whether the chat can go on. With an `outcome` it cannot, and what is asked is only what had arrived before.
+  async _ask(outcome) {
     const session = this._session;
     try {
-      const { status, restorable } = await this._api.status(session.session_id, session.session_key);
+      const { status, restorable } = await this._api.read(
+        `status/${session.session_id}`,
+        session.session_key,
+      );
       if (this._session !== session) return;
-      if (restorable || status === "queued" || status === "active") this._connect();
-      else this._notRestored(status);
+      if (!outcome && (restorable || status === "queued" || status === "active")) return this._connect();
+      // Given up while it could not be reached from here.
+      outcome = outcome ?? (status === "abandoned" && this._attempt ? "network" : status);
+      await this.settle(session);
+      if (this._session !== session) return;
     } catch (error) {
       if (this._session !== session) return;
-      if (error.code === "session_not_found") this._notRestored("not_found");
-      else if (error.isTemporary) this._retryLater(() => this._askStatus());
-      else this._refuse();
+      if (error.isTemporary) return this._retryLater(() => this._ask(outcome));
+      if (error.code !== "session_not_found") return this._refuse();
+      outcome = "not_found";
     }
-  }
-
-  _notRestored(outcome) {
     if (this.ended) {
       this.phase = "live";
       return this._over(outcome, this.ended);
     }
-    // Given up while it could not be reached from here.
-    if (outcome === "abandoned" && this._attempt) outcome = "network";
     if (outcome === "not_found") this._settings.log("❌ Session not found on backend, starting new session");
-    this._forget(outcome, this._session.session_id);
+    this._forget(outcome);
     if (this._isWanted) this.start();
   }
 
-  _forget(outcome, sessionId) {
+  /** Reads what there is of `session`: a text whose acknowledgement was lost is not called unsent. */
+  async settle({ session_id, session_key }) {
+    const { store } = this;
+    let hasMore = store.outbox.length;
+    while (hasMore) {
+      const page = await this._api.read(`session/${session_id}?after=${store.lastSeq}`, session_key);
+      for (const message of page.messages) store.add(message);
+      hasMore = page.has_more;
+    }
+  }
+
+  _forget(outcome, sessionId = this._session?.session_id) {
     if (outcome) this._storage.previous = { session_id: sessionId, outcome };
     if (outcome === "ended") this._tell("session:ended", { sessionId, status: outcome });
     else if (outcome) this._tell("session:expired", { sessionId, outcome });
@@ -294,12 +307,14 @@ export class Chat extends Emitter {
   _leave() {
     const left = this.store.outbox;
     this._reset(new MessageStore());
-    for (const { client_message_id, body, created_at, state } of left) {
-      this.store.queue(body, client_message_id).created_at = created_at;
-      const isOld = state === "failed" || Date.parse(created_at) < this._loadedAt;
-      if (isOld) this.store.fail(client_message_id, { code: "session_over" });
-    }
+    this.store.adopt(left);
+    this._giveUp(this._loadedAt);
     this._changed();
+  }
+
+  _giveUp(writtenBefore) {
+    for (const { client_message_id: id, created_at } of this.store.outbox)
+      if (Date.parse(created_at) < writtenBefore) this.store.fail(id, { code: "session_over" });
   }
 
   async _startOnce() {
@@ -363,11 +378,8 @@ export class Chat extends Emitter {
   }
 
   // Only what is certainly too old is: with a clock that cannot be right the server is asked.
-  _isExpired({ timestamp, session_expiry_ms: policy }) {
-    const limit = Math.min(
-      this._settings.get("sessionExpiry") ?? policy ?? DEFAULT_EXPIRY_MS,
-      policy ?? Infinity,
-    );
+  _isExpired({ timestamp, session_expiry_ms: policy = DEFAULT_EXPIRY_MS }) {
+    const limit = Math.min(this._settings.get("sessionExpiry") ?? policy, policy);
     return timestamp > 0 && this._now() - timestamp >= limit;
   }
 
@@ -437,18 +449,17 @@ export class Chat extends Emitter {
   // A chat that was given up because this side was not seen for a while: the server says whether it can be
   // had back.
   _onOver({ outcome, told }) {
-    if (told.status !== "abandoned" || this.phase === "restoring") return this._over(outcome, told);
+    if (this.phase === "live" && told.status !== "abandoned") return this._over(outcome, told);
     this._cut();
+    if (this.phase === "restoring") return this._ask(outcome);
     this.phase = "restoring";
     this.ended = told;
-    this._askStatus();
+    this._ask();
   }
 
   _over(outcome, told) {
-    if (this.phase === "restoring") return this._notRestored(outcome);
-    if (this.phase === "over" || this.phase === "idle") return;
     this._cut();
-    for (const { client_message_id: id } of this.store.outbox) this.store.fail(id, { code: "session_over" });
+    this._giveUp(Infinity);
     const session_id = this._session?.session_id;
     const { status, reason, ended_by } = told;
     if (session_id) this._tell("session:ended", { status: status ?? outcome, reason, endedBy: ended_by });

@@ -85,6 +85,7 @@ class Browser {
   answers = {
     start: () => ({ ...SESSION, status: "queued", policy: POLICY }),
     status: () => ({ status: "queued", restorable: true }),
+    session: () => ({ messages: [], has_more: false }),
     end: () => ({ status: "ended" }),
   };
 
@@ -120,7 +121,7 @@ class Browser {
       removeItem: (key) => changed(items, key, null),
     });
     tab.chat = new Chat({
-      api: { start: call("start"), status: call("status"), end: call("end") },
+      api: { start: call("start"), read: (path, key) => call(path.split("/")[0])(path, key), end: call("end") },
       storage: new SessionStorage({
         tenantId: "demo-tenant",
         apiHost: "chat.test",
@@ -283,7 +284,7 @@ test("a server that refuses the website is not asked again until the visitor doe
 
 test("a stored session is restored at page load: cache first, then what the server has more", async () => {
   const tab = await restoredTab();
-  assert.deepEqual(browser.callsOf("status"), [[SESSION.session_id, SESSION.session_key]]);
+  assert.deepEqual(browser.callsOf("status"), [[`status/${SESSION.session_id}`, SESSION.session_key]]);
   assert.deepEqual(
     tab.chat.store.messages.map(({ seq }) => seq),
     [1],
@@ -429,6 +430,68 @@ test("what was typed during a failing restore is sent in the new chat; older tex
   );
 });
 
+const ARRIVED = message(2, { sender_type: "visitor", ...UNSENT });
+const LOST = { ...UNSENT, client_message_id: "6d5bbd1e-58b5-4a55-9d1d-0e63c3a1a3a2", body: "lost" };
+const isOver = () => ({ status: "ended", restorable: false });
+const textsOf = ({ store }) => store.outbox.map(({ body, state }) => [body, state]);
+
+for (const [how, { record, status, thenSay }] of [
+  ["that is over by now", { status: isOver }],
+  ["that is too old", { record: { timestamp: Date.parse("2026-01-05T08:00:00Z") } }],
+  ["that is over by the time of its hello", { thenSay: { code: "session_over", status: "ended" } }],
+]) {
+  test(`SM11 of a chat ${how} only what its history does not have is not sent`, async () => {
+    const pages = [
+      { messages: [ARRIVED], has_more: true },
+      { messages: [message(3)], has_more: false },
+    ];
+    browser.answers.session = () => pages.shift();
+    browser.answers.status = status ?? browser.answers.status;
+    const seen = [];
+    const tab = await restoredTab({ outbox: [UNSENT, LOST], ...record }, (chat) => seen.push(textsOf(chat)));
+    if (thenSay) tab.connection.say("error", thenSay);
+    await settled();
+
+    const sending = [
+      ["unsent", "sending"],
+      ["lost", "sending"],
+    ];
+    assert.deepEqual([...seen, textsOf(tab.chat)], [sending, [["lost", "failed"]]]);
+    assert.deepEqual([tab.chat.phase, browser.stored], ["idle", null]);
+    const path = `session/${SESSION.session_id}?after=`;
+    assert.deepEqual(browser.callsOf("session"), [
+      [`${path}1`, SESSION.session_key],
+      [`${path}2`, SESSION.session_key],
+    ]);
+  });
+}
+
+test("SM11 while the history cannot be read nothing is called unsent, and nothing is forgotten", async () => {
+  browser.answers.status = () => ({ status: "abandoned", restorable: false });
+  browser.answers.session = () => {
+    throw new ApiError("network");
+  };
+  const tab = await restoredTab({ outbox: [UNSENT] });
+  const waiting = ["restoring", "waiting", [["unsent", "sending"]]];
+  assert.deepEqual([tab.chat.phase, tab.chat.link, textsOf(tab.chat)], waiting);
+  assert.equal(browser.stored.session_id, SESSION.session_id);
+
+  browser.answers.session = () => ({ messages: [ARRIVED], has_more: false });
+  tab.chat.wake();
+  await settled();
+  assert.deepEqual([tab.chat.phase, textsOf(tab.chat)], ["idle", []]);
+  tab.chat.open();
+  await settled();
+  const { session_id } = SESSION;
+  assert.deepEqual(browser.callsOf("start")[0][0].previous, { session_id, outcome: "abandoned" });
+});
+
+test("nothing is read of a chat that is over and left nothing unsent", async () => {
+  browser.answers.status = isOver;
+  await restoredTab();
+  assert.equal(browser.callsOf("session").length, 0);
+});
+
 test("what became of a restore is told by the next start, also from a later page, and once", async () => {
   const { session_id } = SESSION;
   const toldBy = async (tab) => {
@@ -557,7 +620,8 @@ test("one that is given up again while it is taken up is over", async () => {
   tab.connection.say("pong", { last_seq: 0, status: "abandoned" });
   await settled();
   tab.connection.say("error", { code: "session_over", status: "abandoned", reason: "idle" });
-  assert.deepEqual([tab.chat.phase, browser.callsOf("status").length], ["over", 1]);
+  await settled();
+  assert.deepEqual([tab.chat.phase, tab.connections.length], ["over", 2]);
 });
 
 test("a half-written text is there on the next page and in the other tabs, and goes with its message", async () => {
@@ -808,9 +872,7 @@ test("the host page hears of each start, restore, expiry and end", async () => {
   const third = browser.tab();
   listen(third.chat);
   third.chat.load();
-  assert.deepEqual(heard, [
-    ["session:expired", { sessionId: SESSION.session_id, conversationId: undefined, outcome: "expired" }],
-  ]);
+  assert.deepEqual(heard, [told("session:expired", { outcome: "expired" })]);
 });
 
 test("a text that the page sends begins a chat where there is none, also after one that is over", async () => {

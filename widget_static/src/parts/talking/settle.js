@@ -1,7 +1,7 @@
 const TRIES_AGAIN_MS = [1000, 3000, 10_000, 30_000];
 
 /** After the end: what had arrived before it, and whose acknowledgement did not come any more, is no failure. */
-export function settle({ api, chat, Timers, signal }) {
+export function settle({ chat, Timers, signal }) {
   const timers = new Timers();
   let asked = null;
 
@@ -13,15 +13,8 @@ export function settle({ api, chat, Timers, signal }) {
   }
 
   async function ask(shown, [wait, ...later]) {
-    const headers = { "X-Session-Key": shown.session_key };
     try {
-      for (let hasMore = true; hasMore; ) {
-        const path = `session/${shown.session_id}?after=${chat.store.lastSeq}`;
-        const { messages, has_more } = await api.call(path, { headers });
-        if (chat.shown !== shown) return;
-        for (const message of messages) chat.store.add(message);
-        hasMore = has_more && messages.length > 0;
-      }
+      await chat.settle(shown);
       chat.dispatchEvent(new CustomEvent("change"));
     } catch (error) {
       const isWorthIt = error.isTemporary && wait && chat.shown === shown;
