@@ -54,6 +54,23 @@ def test_an_end_tells_who_ended_it_and_no_administrators_name(tenant, alice):
         assert lines(session)[-1][1] == event
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (150, "2 minutes and 30 seconds"),
+        (181, "3 minutes and 1 second"),
+        (1200, "20 minutes"),
+        (5400, "90 minutes"),
+    ],
+)
+def test_how_long_nobody_wrote_is_said_to_the_second(seconds, words):
+    tenant = make_tenant(session_expiry_seconds=seconds, disconnect_timeout_seconds=150)
+    session = make_session(tenant, says="Hello")
+    age(session, only=("last_activity_at",), seconds=seconds)
+    services.sweep()
+    assert lines(session)[-1][0] == f"The chat was closed: nobody wrote for {words}"
+
+
 def test_an_abandonment_and_the_return_tell_why(tenant):
     idle = make_session(tenant, says="Hello")
     gone = make_session(tenant, says="Hello")

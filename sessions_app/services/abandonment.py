@@ -30,7 +30,7 @@ def abandon(work: Work, session: ChatSession, queue_position: int | None) -> Non
     """A session that is due, with the explanation. ``queue_position``: 1 is the head; None: it stands in no queue."""
     reason = session.due_reason(work.now)
     if reason == Reason.IDLE:
-        text = f"The chat was closed: nobody wrote for {session.tenant.session_expiry_seconds // 60} minutes"
+        text = f"The chat was closed: nobody wrote for {_in_words(session.tenant.session_expiry_seconds)}"
     else:
         text = "The visitor left the chat"
     waited_ms = None
@@ -46,6 +46,12 @@ def abandon(work: Work, session: ChatSession, queue_position: int | None) -> Non
         waited_ms=waited_ms,
         queue_position=queue_position,
     )
+
+
+def _in_words(seconds: int) -> str:
+    """As "30 minutes", "2 minutes and 30 seconds"; no expiry is shorter than two minutes."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} minutes" + (f" and {rest} second{'s' if rest > 1 else ''}" if rest else "")
 
 
 @verb
