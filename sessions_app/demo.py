@@ -16,7 +16,9 @@ from django.db.models import Model
 from psycopg.types.json import Jsonb
 
 from sessions_app.models import (
+    PRESENCE_TTL,
     ChatSession,
+    IdlePeriod,
     Message,
     Party,
     Reason,
@@ -158,7 +160,7 @@ class _History:
     def write(self, starts: Sequence[datetime]) -> None:
         chats = [_Chat(self, pk, start) for pk, start in zip(_new_pks(len(starts)), starts, strict=True)]
         _copy([chat.session for chat in chats])
-        for kind in ("events", "messages", "trail", "restorations"):
+        for kind in ("events", "messages", "trail", "idle_periods", "restorations"):
             _copy([row for chat in chats for row in getattr(chat, kind)])
 
 
@@ -170,6 +172,7 @@ class _Chat:
         self.events: list[SessionEvent] = []
         self.messages: list[Message] = []
         self.trail: list[TrailEntry] = []
+        self.idle_periods: list[IdlePeriod] = []
         self.restorations: list[Restoration] = []
         self.session = self._begin(pk, start)
         self._move(Status.QUEUED, Reason.STARTED, Party.VISITOR)
@@ -310,7 +313,12 @@ class _Chat:
     def _see(self, *, is_used: bool) -> None:
         self.session.last_seen_at = self.now
         if is_used:
-            self.session.last_activity_at = self.now
+            self._use()
+
+    def _use(self) -> None:
+        since, self.session.last_activity_at = self.session.last_activity_at, self.now
+        if self.now - since >= PRESENCE_TTL:
+            self.idle_periods.append(IdlePeriod(session_id=self.session.pk, began_at=since, ended_at=self.now))
 
     def _seen(self) -> datetime:
         self.session.last_seen_at = self.session.left_at = self.now
@@ -323,7 +331,8 @@ class _Chat:
             session.waiting_since = session.waiting_since or self.now
             session.first_visitor_message_at = session.first_visitor_message_at or self.now
         else:
-            session.last_activity_at, session.last_seen_at, session.waiting_since = self.now, self.now, None
+            self._see(is_used=True)
+            session.waiting_since = None
             session.first_agent_message_at = session.first_agent_message_at or self.now
         self._write(who, text)
 

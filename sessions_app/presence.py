@@ -20,7 +20,16 @@ from sessions_app.dbthread import DatabaseThread
 from sessions_app.errors import ChatError, SessionNotFound, TenantNotFound, Unavailable
 from sessions_app.hub import Socket
 from sessions_app.loops import PerLoop
-from sessions_app.models import MAX_TRAIL, PRESENCE_TTL, WARNING_SLACK, ChatSession, Presence, Tenant, TrailEntry
+from sessions_app.models import (
+    MAX_TRAIL,
+    PRESENCE_TTL,
+    WARNING_SLACK,
+    ChatSession,
+    IdlePeriod,
+    Presence,
+    Tenant,
+    TrailEntry,
+)
 from sessions_app.serializers import timestamp
 
 logger = logging.getLogger(__name__)
@@ -45,6 +54,8 @@ class Beat(NamedTuple):
 
 _SESSIONS = ChatSession._meta.db_table
 _TRAIL = TrailEntry._meta.db_table
+_IDLE = IdlePeriod._meta.db_table
+_TTL = f"interval '{PRESENCE_TTL.seconds} seconds'"
 _HAS_ROOM = f"(SELECT count(*) FROM {_TRAIL} AS step WHERE step.session_id = moved.id) < {MAX_TRAIL}"
 
 # ChatSession.expires_at. (GREATEST knows no NULLs.)
@@ -54,14 +65,15 @@ _EXPIRES_AT = (
 
 # A session whose time is over by the rules of ChatSession.is_restorable() is left alone: a beat must not bring it
 # back to life. So is one that somebody else has locked: its beat joins the next flush, and nobody waits for it. Who was
-# gone until now is back, which is a step of the trail.
+# gone until now is back, which is a step of the trail; who uses the page again ends an IdlePeriod.
 _STAMP = f"""
 WITH beat AS (
   SELECT * FROM unnest(%s::uuid[], %s::boolean[], %s::boolean[]) AS b(session_id, visible, active)
 ), before AS (
-  SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, beat.visible, beat.active,
+  SELECT session.id, session.is_visible, session.left_at, session.last_seen_at, session.last_activity_at,
+    beat.visible, beat.active,
     tenant.allowed_origins,
-    session.left_at IS NOT NULL OR session.last_seen_at < statement_timestamp() - %s * interval '1 second' AS is_back,
+    session.left_at IS NOT NULL OR session.last_seen_at < statement_timestamp() - {_TTL} AS is_back,
     CASE WHEN (session.status = 'queued' OR tenant.idle_rule_for_active)
         AND {_EXPIRES_AT} <= statement_timestamp()
           + LEAST(tenant.expiry_warning_seconds + {WARNING_SLACK.seconds}, tenant.session_expiry_seconds / 2.0)
@@ -91,10 +103,17 @@ WITH beat AS (
     CASE WHEN before.expires_in IS NOT NULL
       THEN GREATEST(session.last_activity_at + before.expires_in, session.held_until) END AS expires_at,
     before.is_visible <> before.visible OR before.is_back AS has_changed,
-    CASE WHEN before.is_back THEN before.last_seen_at END AS gone_since
+    CASE WHEN before.is_back THEN before.last_seen_at END AS gone_since,
+    session.last_activity_at,
+    CASE WHEN session.last_activity_at - before.last_activity_at >= {_TTL} THEN before.last_activity_at END
+      AS idle_since
+), idle AS (
+  INSERT INTO {_IDLE} (session_id, began_at, ended_at)
+  SELECT id, idle_since, last_activity_at FROM moved WHERE idle_since IS NOT NULL
 ), step AS (
   INSERT INTO {_TRAIL} (session_id, kind, at, after_seq, gone_since)
-  SELECT id, 'back', last_seen_at, last_seq, gone_since FROM moved WHERE gone_since IS NOT NULL AND {_HAS_ROOM}
+  SELECT id, 'back', last_seen_at, last_seq, gone_since FROM moved
+  WHERE gone_since IS NOT NULL AND (last_seen_at - gone_since >= {_TTL} OR {_HAS_ROOM})
   RETURNING session_id, kind, at, after_seq, gone_since
 )
 SELECT moved.session_id, tenant_id, assigned_to_id, status, last_seen_at, last_seq, allowed_origins, expires_at,
@@ -135,8 +154,7 @@ def stamp(beats: dict[UUID, tuple[bool, bool]]) -> tuple[dict[UUID, Beat | ChatE
     visible = [is_visible for is_visible, _ in beats.values()]
     active = [is_active for _, is_active in beats.values()]
     with connection.cursor() as cursor:
-        parameters = [list(beats), visible, active, PRESENCE_TTL.total_seconds()]
-        cursor.execute(_STAMP, parameters)
+        cursor.execute(_STAMP, [list(beats), visible, active])
         rows = cursor.fetchall()
     answers: dict[UUID, Beat | ChatError] = {}
     news = []

@@ -20,7 +20,7 @@ from django.db.models import Model
 from psycopg.types.json import set_json_loads
 
 from sessions_app import search
-from sessions_app.models import Attachment, ChatSession, Message, Party, Tenant
+from sessions_app.models import Attachment, ChatSession, IdlePeriod, Message, Party, Tenant
 
 M = TypeVar("M", bound=Model)
 
@@ -148,14 +148,25 @@ _UPDATE = (
     f"UPDATE {_SESSION} AS session SET {', '.join(f'{name} = new.{name}' for name in _CHANGED if name != 'id')}"
     f" FROM {_recordset(_CHANGED)} WHERE session.id = new.id AND session.id = ANY(%s::bigint[])"
 )
+_IDLE_PERIOD = {"session_id": "bigint", "began_at": "timestamptz", "ended_at": "timestamptz"}
 _INSERT = f"INSERT INTO {_MESSAGE} ({', '.join(_ADDED)}) SELECT {', '.join(_ADDED)} FROM {_recordset(_ADDED)}"
+_INSERT_IDLE = (
+    f"INSERT INTO {IdlePeriod._meta.db_table} ({', '.join(_IDLE_PERIOD)})"
+    f" SELECT {', '.join(_IDLE_PERIOD)} FROM {_recordset(_IDLE_PERIOD)}"
+)
 
 
 def write(
-    changed: Sequence[ChatSession], added: Sequence[NewMessage], *, unindexed: Collection[int] = (), commit: bool
+    changed: Sequence[ChatSession],
+    added: Sequence[NewMessage],
+    *,
+    idle: Sequence[IdlePeriod] = (),
+    unindexed: Collection[int] = (),
+    commit: bool,
 ) -> None:
-    """Saves locked sessions and appends messages. Whole columns are safe to write: nobody else can have changed them
-    since the lock. Then writes the search text of the closed sessions ``unindexed``, by their pk.
+    """Saves locked sessions, appends messages, and records the idle periods that these end. Whole columns are safe to
+    write: nobody else can have changed them since the lock. Then writes the search text of the closed sessions
+    ``unindexed``, by their pk.
 
     With ``commit`` the transaction is committed in the same round trip; Django finds nothing left to commit.
     """
@@ -166,6 +177,8 @@ def write(
             _query(pipeline, _INSERT, _records(added, _ADDED))
         if changed:
             _query(pipeline, _UPDATE, _records(changed, _CHANGED), _array(session.pk for session in changed))
+        if idle:
+            _query(pipeline, _INSERT_IDLE, _records(idle, _IDLE_PERIOD))
         if unindexed:
             _query(pipeline, search.INDEX, _array(unindexed))
         if commit:
@@ -193,5 +206,5 @@ def _instances(model: type[M], rows: Iterable[Sequence]) -> Iterator[M]:
     return (model.from_db(connection.alias, _FIELDS[model], row) for row in rows)
 
 
-def _records(rows: Iterable[ChatSession | NewMessage], columns: Iterable[str]) -> str:
+def _records(rows: Iterable[ChatSession | NewMessage | IdlePeriod], columns: Iterable[str]) -> str:
     return msgspec.json.encode([{name: getattr(row, name) for name in columns} for row in rows]).decode()

@@ -16,7 +16,6 @@ from django.db.models.functions import RowNumber
 from sessions_app import tokens
 from sessions_app.errors import SessionNotFound, TenantNotFound
 from sessions_app.models import (
-    MAX_TRAIL,
     Attachment,
     ChatSession,
     Hold,
@@ -204,8 +203,8 @@ def notes(session: ChatSession) -> list[dict[str, object]]:
 
 def trail(session: ChatSession, *, has_pages: bool = True) -> list[dict[str, object]]:
     """The visitor's steps, oldest first; without pages only the leavings and returns, which stand in the transcript."""
-    # All of them: there are no more than MAX_TRAIL, and only the index of the session is there to order them.
-    entries = TrailEntry.objects.filter(session=session).order_by("pk")[:MAX_TRAIL]
+    # All of them: there are few more than MAX_TRAIL, and only the index of the session is there to order them.
+    entries = TrailEntry.objects.filter(session=session).order_by("pk")
     steps = [entry for entry in entries if has_pages or entry.kind != TrailEntry.Kind.PAGE]
     return [trail_payload(entry) for entry in steps[-SHOWN_TRAIL:]]
 

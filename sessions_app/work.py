@@ -14,8 +14,10 @@ from sessions_app.errors import ChatError, SessionNotFound
 from sessions_app.models import (
     CLOSED,
     MAX_TRAIL,
+    PRESENCE_TTL,
     TRANSITIONS,
     ChatSession,
+    IdlePeriod,
     Message,
     Party,
     Reason,
@@ -104,6 +106,7 @@ class Work:
 
     def __init__(self) -> None:
         self._sessions: dict[int, ChatSession] = {}
+        self._used_at: dict[int, datetime] = {}  # last, when they were locked
         self._messages: list[NewMessage] = []
         self._transitions: list[SessionEvent] = []
         self._news: list[events.Event] = []
@@ -125,6 +128,7 @@ class Work:
         """
         locked = rows.lock(set(session_ids), set(sent), skip_locked=skip_locked)
         self.known, self.now = locked.known, locked.now
+        self._used_at |= {session.pk: session.last_activity_at for session in locked.sessions.values()}
         return locked.sessions
 
     def lock(self, session_id: UUID, *, agent: Actor | None = None) -> ChatSession:
@@ -154,11 +158,16 @@ class Work:
         """The history's search will find the session, which is closed, by what it holds now."""
         self._unindexed.add(session.pk)
 
-    def step(self, session: ChatSession, kind: TrailEntry.Kind, **fields: object) -> None:
-        """Appends to the visitor's trail, which agents see; not beyond MAX_TRAIL."""
-        if TrailEntry.objects.filter(session_id=session.pk).count() >= MAX_TRAIL:
+    def step(
+        self, session: ChatSession, kind: TrailEntry.Kind, *, gone_since: datetime | None = None, **fields: object
+    ) -> None:
+        """Appends to the visitor's trail, which agents see; beyond MAX_TRAIL only absences that a policy could have
+        acted on, which the simulator has to know."""
+        was_long = gone_since is not None and self.now - gone_since >= PRESENCE_TTL
+        if not was_long and TrailEntry.objects.filter(session_id=session.pk).count() >= MAX_TRAIL:
             return
-        entry = TrailEntry(session_id=session.pk, kind=kind, at=self.now, after_seq=session.last_seq, **fields)
+        fields |= {"at": self.now, "after_seq": session.last_seq, "gone_since": gone_since}
+        entry = TrailEntry(session_id=session.pk, kind=kind, **fields)
         entry.save(force_insert=True)
         self.announce(events.trail_new(session, entry))
 
@@ -252,7 +261,13 @@ class Work:
     def save(self, *, commit: bool = False) -> None:
         """The last that a transaction does; with ``commit`` its commit, too."""
         SessionEvent.objects.bulk_create(self._transitions)
-        rows.write(list(self._sessions.values()), self._messages, unindexed=self._unindexed, commit=commit)
+        sessions = list(self._sessions.values())
+        idle = [
+            IdlePeriod(session_id=session.pk, began_at=since, ended_at=session.last_activity_at)
+            for session in sessions
+            if session.last_activity_at - (since := self._used_at[session.pk]) >= PRESENCE_TTL
+        ]
+        rows.write(sessions, self._messages, idle=idle, unindexed=self._unindexed, commit=commit)
         if self._news or self._queues:
             # Robust: what was committed has happened, whether its news gets out or not.
             transaction.on_commit(self._publish, robust=True)

@@ -7,7 +7,16 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, F, Q
 
 from agents_app.models import Agent
-from sessions_app.models import ChatSession, Message, Restoration, SearchText, SessionEvent, TrailEntry
+from sessions_app.models import (
+    PRESENCE_TTL,
+    ChatSession,
+    IdlePeriod,
+    Message,
+    Restoration,
+    SearchText,
+    SessionEvent,
+    TrailEntry,
+)
 from tests.factories import make_session, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +41,9 @@ def test_a_history_is_whole_and_over(tenant, alice):
     assert not SessionEvent.objects.filter(session__closed_at__lt=F("at")).exists()
     assert not Message.objects.filter(created_at__gt=F("session__closed_at")).exists()
     assert not chats.filter(accepted_at__lt=F("created_at")).exists()
+    idle = IdlePeriod.objects.annotate(lasted=F("ended_at") - F("began_at"))
+    assert idle.filter(lasted__gte=PRESENCE_TTL).count() == idle.count() > 0
+    assert not idle.filter(Q(began_at__lt=F("session__created_at")) | Q(ended_at__gt=F("session__closed_at"))).exists()
     last = SessionEvent.objects.filter(to_status="abandoned", at=F("session__closed_at"), session__status="abandoned")
     assert last.count() == chats.filter(status="abandoned").count()
 

@@ -156,7 +156,7 @@ def test_a_reopening_is_told_by_its_system_line_alone(vera):
 
 
 def test_the_trail_ends_at_its_limit_and_the_page_is_known_nevertheless(vera, monkeypatch):
-    for module in (models, work, selectors):
+    for module in (models, work):
         monkeypatch.setattr(module, "MAX_TRAIL", 3)
     monkeypatch.setattr(presence, "_LEAVE", presence._LEAVE.replace(" < 500", " < 3"))
     monkeypatch.setattr(presence, "_STAMP", presence._STAMP.replace(" < 500", " < 3"))
@@ -170,6 +170,13 @@ def test_the_trail_ends_at_its_limit_and_the_page_is_known_nevertheless(vera, mo
     assert trail(vera) == [("page", CART), ("page", f"{PAY}/0"), ("page", f"{PAY}/1")]
     assert fresh(vera).page_url == f"{PAY}/3"
     assert fresh(vera).left_at is None
+
+    # But for what a policy could have acted on.
+    age(vera, only=("last_seen_at",), seconds=151)
+    beat(vera)
+    age(vera, only=("last_seen_at",), seconds=151)
+    say(vera, "I am back")
+    assert [kind for kind, _ in trail(vera)[3:]] == ["back", "back"]
 
 
 def test_agents_are_shown_the_newest_and_the_transcript_no_pages(vera, monkeypatch):

@@ -8,6 +8,7 @@ from sessions_app.models.messages import Attachment, Message, OfflineMessage, at
 from sessions_app.models.records import (
     MAX_TRAIL,
     SWEEP_RUNS_KEPT,
+    IdlePeriod,
     Restoration,
     SearchText,
     SessionEvent,
@@ -40,6 +41,7 @@ __all__ = [
     "attachment_path",
     "MAX_TRAIL",
     "SWEEP_RUNS_KEPT",
+    "IdlePeriod",
     "Restoration",
     "SearchText",
     "SessionEvent",

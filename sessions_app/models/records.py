@@ -13,8 +13,8 @@ from sessions_app.models.choices import Party, Reason, Stage, Status
 from sessions_app.models.sessions import ChatSession
 from sessions_app.models.tenants import Tenant
 
-# Entries of one session's trail; then nothing more is recorded. A page that changes its address all the time would fill
-# the table, and nobody reads further back.
+# Entries of one session's trail; then nothing more is recorded but long absences, of which there are never more than 24
+# an hour. A page that changes its address all the time would fill the table, and nobody reads further back.
 MAX_TRAIL = 500
 # So long rows about runs of the sweep are kept.
 SWEEP_RUNS_KEPT = timedelta(days=30)
@@ -37,6 +37,8 @@ class SessionEvent(models.Model):
     waited_ms = models.PositiveBigIntegerField(null=True, blank=True)
     queue_position = models.PositiveIntegerField(null=True, blank=True)
     page_url = models.CharField(max_length=2000, blank=True)
+    # Since when the visitor was gone.
+    last_seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["session", "pk"]
@@ -85,6 +87,24 @@ class TrailEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.title or self.url}".strip()
+
+
+class IdlePeriod(models.Model):
+    """A time of PRESENCE_TTL or more in which nothing happened in an open chat: no message, no page, no use of it.
+
+    No tenant's session expiry is shorter, so these are all that any idle rule could have acted on; the simulator reads
+    them. Whatever ends one records it, with the stamp that it makes: there are never more than 24 an hour.
+    """
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="idle_periods")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["session", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.began_at} - {self.ended_at}"
 
 
 class SearchText(models.Model):

@@ -99,6 +99,8 @@ class ChatSession(models.Model):
     waiting_since = models.DateTimeField(null=True, blank=True)
     # Until then no rule abandons it: an agent said so.
     held_until = models.DateTimeField(null=True, blank=True)
+    # Whether its IdlePeriods are all there are. Not those of chats from before these were recorded.
+    has_idle_periods = models.BooleanField(default=True, db_default=False, editable=False)
     # When an agent first took it.
     accepted_at = models.DateTimeField(null=True, blank=True)
     first_visitor_message_at = models.DateTimeField(null=True, blank=True)

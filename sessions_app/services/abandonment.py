@@ -45,6 +45,7 @@ def abandon(work: Work, session: ChatSession, queue_position: int | None) -> Non
         stage=session.stage_now(),
         waited_ms=waited_ms,
         queue_position=queue_position,
+        last_seen_at=session.last_seen_at,
     )
 
 
