@@ -2,17 +2,17 @@
 
 import contextlib
 import random
-from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from sessions_app import presence, restorations, services
+from sessions_app import presence, restorations, services, simulator
 from sessions_app.errors import ChatError
-from sessions_app.models import ChatSession, Message, Reason, Restoration, SessionEvent, TrailEntry
+from sessions_app.models import ChatSession, Hold, IdlePeriod, Message, Reason, Restoration, SessionEvent, TrailEntry
 from sessions_app.reports import Period, today
 from sessions_app.restorations import Restored
 from sessions_app.services import VISITOR
@@ -28,13 +28,20 @@ def after(*minutes: float) -> list[datetime]:
     return [NOON + minute * MINUTE for minute in minutes]
 
 
-def life(*, used=(0,), absences=(), queued=((0, 60),), ended=60, signs=()) -> Life:
+def life(*, used=(0,), absences=(), queued=((0, 60),), held=(), ended=60, signs=()) -> Life:
     def spans(pairs):
         return [tuple(None if minute is None else NOON + minute * MINUTE for minute in pair) for pair in pairs]
 
     [(started_at, ended_at)] = spans([(0, ended)])
     return Life(
-        started_at, ended_at, activity=after(*used), absences=spans(absences), queued=spans(queued), signs=after(*signs)
+        started_at,
+        ended_at,
+        activity=after(*used),
+        unused=spans(pairwise([*used, ended])),
+        absences=spans(absences),
+        held=spans(held),
+        queued=spans(queued),
+        signs=after(*signs),
     )
 
 
@@ -59,6 +66,10 @@ def test_the_idle_rule_leaves_chats_alone_that_an_agent_has():
     assert life(used=(0, 1), queued=[(0, 5), (40, 60)]).abandonment(SHORT) == (NOON + 40 * MINUTE, Reason.IDLE)
 
 
+def test_whoever_has_just_been_put_back_in_the_queue_is_not_idle():
+    assert life(used=(0, 40, 50), queued=[(0, 5), (40, 60)]).abandonment(SHORT) is None
+
+
 def test_the_idle_rule_takes_them_where_the_policy_says_so():
     policy = SHORT._replace(idle_rule_for_active=True)
     assert life(used=(0, 1), queued=[(0, 5)]).abandonment(policy) == (NOON + 21 * MINUTE, Reason.IDLE)
@@ -68,6 +79,29 @@ def test_the_rule_whose_time_is_over_first_decides():
     chat = life(used=(0,), absences=[(18, None)], ended=None, queued=[(0, None)])
     assert chat.abandonment(SHORT) == (NOON + 20 * MINUTE, Reason.IDLE)
     assert chat.abandonment(SHORT._replace(expiry=30 * MINUTE)) == (NOON + 21 * MINUTE, Reason.DISCONNECTED)
+
+
+@pytest.mark.parametrize(
+    ("held", "found_at", "reason"),
+    [
+        ([(4, 8)], 8, Reason.DISCONNECTED),  # its time was over at 8
+        ([(4, 9)], 9, Reason.DISCONNECTED),
+        ([(4, 8.01)], 8.01, Reason.DISCONNECTED),
+        ([(8, 30)], 8, Reason.DISCONNECTED),  # too late
+        ([(4, 12)], 40, Reason.IDLE),  # until after the visitor had come back
+        ([(4, 12), (35, 45)], 45, Reason.IDLE),
+        ([(4, 12), (35, 61)], None, None),
+    ],
+)
+def test_no_rule_takes_a_chat_that_an_agent_holds(held, found_at, reason):
+    chat = life(used=(0, 11, 20), absences=[(5, 11)], held=held)
+    found = chat.abandonment(SHORT)
+    assert found == (found_at and (NOON + found_at * MINUTE, reason))
+
+
+def test_a_held_chat_is_due_in_the_queue_only_if_it_still_stands_there_when_the_hold_is_over():
+    chat = life(used=(0,), queued=[(0, 30), (50, 60)], held=[(10, 40)])
+    assert chat.abandonment(SHORT) == (NOON + 50 * MINUTE, Reason.IDLE)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +137,12 @@ def pass_time(seconds: float) -> None:
     clocks = {
         ChatSession: [
             *("created_at", "last_activity_at", "last_seen_at", "left_at", "waiting_since", "closed_at"),
-            *("accepted_at", "first_visitor_message_at", "first_agent_message_at"),
+            *("accepted_at", "first_visitor_message_at", "first_agent_message_at", "held_until"),
         ],
         Message: ["created_at"],
-        SessionEvent: ["at"],
+        SessionEvent: ["at", "last_seen_at"],
+        IdlePeriod: ["began_at", "ended_at"],
+        Hold: ["at", "held_until"],
         TrailEntry: ["at", "gone_since"],
         Restoration: ["at"],
     }
@@ -165,6 +201,79 @@ def visits(session, url):
     services.record_page(session.session.session_id, url=url, title="")
 
 
+def looks_on_for(session, *, minutes, is_used):
+    for _ in range(minutes // 2):
+        pass_time(120)
+        beat(session, is_used=is_used)
+
+
+def test_whoever_used_the_page_all_the_time_would_have_been_kept(tenant):
+    for is_used in (True, False):
+        session = make_session(tenant, says="Hello")
+        looks_on_for(session, minutes=24, is_used=is_used)
+        beat(session, is_used=True)
+        services.end_session(session.session.session_id, VISITOR)
+    found = simulated(tenant)
+    assert (found.then, found.then_idle, found.more_returned, found.uncertain) == (1, 1, 1, 0)
+    assert "at most" not in found.verdict
+
+
+def test_of_a_chat_from_before_that_was_recorded_it_is_said_that_the_number_is_a_limit(tenant):
+    session = make_session(tenant, says="Hello")
+    looks_on_for(session, minutes=24, is_used=True)
+    services.end_session(session.session.session_id, VISITOR)
+    assert simulated(tenant).verdict == "you would have abandoned the same chats."
+    ChatSession.objects.update(has_idle_periods=False)
+
+    found = simulated(tenant)
+    assert (found.then_idle, found.uncertain) == (1, 1)
+    assert found.verdict == (
+        "you would have abandoned at most 1 more, 1 of whom came back (0 of them to the same chat). 1 chat is from"
+        " before use of the page was recorded, and would have been kept if there was any."
+    )
+    # The disconnect rule is as sure as ever.
+    assert simulated(tenant, expiry=30).uncertain == 0
+    # Where today's policy is in doubt, too, there may be more as well.
+    other = make_session(tenant, says="Hello")
+    looks_on_for(other, minutes=32, is_used=True)
+    services.end_session(other.session.session_id, VISITOR)
+    ChatSession.objects.update(has_idle_periods=False)
+    found = simulated(tenant)
+    assert (found.today, found.then, found.more, found.today_uncertain, found.then_uncertain) == (1, 2, 1, 1, 2)
+    assert found.verdict.startswith("you would have abandoned about 1 more, ")
+    assert "2 chats are from before use" in found.verdict
+
+
+def test_a_hold_of_the_past_holds_by_any_policy_until_it_was_over_or_let_go(tenant):
+    alice = make_agent("alice", [tenant])
+    for held_for, abandoned in ((10, 0), (2, 1), (None, 1)):
+        session = make_session(tenant, says="Hello")
+        hold(session, alice, held_for or 10)
+        if held_for is None:
+            pass_time(60)
+            hold(session, alice, 0)
+        pass_time(250)
+        beat(session)
+        services.end_session(session.session.session_id, VISITOR)
+        assert simulated(tenant).then == abandoned, held_for
+        session.session.delete()
+
+
+def hold(session, agent, minutes):
+    services.hold_session(session.session.session_id, actor(agent), minutes=minutes)
+
+
+@pytest.mark.parametrize(("minutes", "then"), [(7, 1), (8, 0)])
+def test_who_was_reopened_had_been_gone_since_the_last_sight_however_late_the_sweep_came(tenant, minutes, then):
+    session = make_session(tenant, says="Hello")
+    pass_time(430)
+    services.sweep()
+    pass_time(30)
+    loads_page(session)
+    services.end_session(session.session.session_id, VISITOR)
+    assert simulated(tenant, expiry=60, disconnect=minutes).then == then
+
+
 def test_a_longer_policy_keeps_those_who_came_back_and_no_others(tenant):
     """Abandoned after 5 minutes: one came back after 8 and was reopened, one began another chat after 32, one never."""
     reopened = make_session(tenant, says="Hello")
@@ -194,38 +303,75 @@ def test_the_present_policy_changes_nothing(tenant):
     assert found.verdict == "you would have abandoned the same chats."
 
 
-# No longer than the shorter timeout: only who looks away for two of them in a row is gone.
-STEPS = [20, 70, 130, 160, 170]
+# What passes between two doings; each is followed by a sweep. No longer than the shortest timeout: only who looks away
+# for two of them in a row is gone.
+STEPS = [20, 50, 70, 100, 140]
+ACTS = {
+    "impatient": {"looks_on": 9, "uses_the_page": 3, "leaves": 1, "writes": 2, "reloads": 1, "goes_on": 1, "": 4}
+    | {"is_taken": 1, "is_answered": 1, "is_put_back": 1, "is_passed_on": 0.5, "is_held": 1, "is_let_go": 0.5}
+    | {"ends": 0.2},
+    "patient": {"looks_on": 60, "uses_the_page": 2, "writes": 1, "is_put_back": 1, "is_taken": 0.5, "goes_on": 1}
+    | {"is_held": 1, "is_let_go": 1},
+    "reading": {"looks_on": 2, "uses_the_page": 40, "is_taken": 0.2, "": 1, "ends": 1},
+}
+# Odd, while what passes and what is held are tens of seconds: no two times are ever over at the same moment, when the
+# milliseconds of the run would decide.
+POLICIES = {
+    "strict": {"session_expiry_seconds": 1203, "disconnect_timeout_seconds": 187},
+    "strictest": {
+        "session_expiry_seconds": 157,
+        "disconnect_timeout_seconds": 153,
+        "expiry_warning_seconds": 30,
+        "idle_rule_for_active": True,
+    },
+    "middling": {"session_expiry_seconds": 407, "disconnect_timeout_seconds": 394, "reopen_enabled": False},
+}
 
 
-class Twin:
-    """One visitor's chat, lived twice: with the policy of the record, and with the one that is simulated."""
+class Lives:
+    """One visitor's chat, lived several times: with the policy of the record, and with those that are simulated."""
 
-    def __init__(self, tenants, agent, *, is_patient: bool) -> None:
-        self.is_patient = is_patient
+    def __init__(self, tenants, agents, temper: str) -> None:
+        self.acts = ACTS[temper]
         self.chats = [make_session(tenant, customer_name=str(uuid4())) for tenant in tenants]
-        self.agent = agent
+        self.alice, self.bob = agents
+        self.page = 0
 
-    def does(self, name: str) -> None:
-        for session in self.chats:
+    def does_something(self, dice: random.Random) -> None:
+        self.page += 1
+        [name] = dice.choices(list(self.acts), list(self.acts.values()))
+        minutes = dice.choice([1, 5, 20])
+        for session in self.chats if name else []:
             with contextlib.suppress(ChatError):  # over by the one policy, not yet by the other
-                getattr(self, name)(session)
+                if name == "is_held":
+                    hold(session, self.alice, minutes)
+                else:
+                    getattr(self, name)(session)
 
     def writes(self, session):
         post(session, "Hello?")
 
-    def is_answered(self, session):
-        services.accept_session(session.session.session_id, actor(self.agent))
-        post(session, "Hello!", sender=actor(self.agent))
-
     def is_taken(self, session):
-        services.accept_session(session.session.session_id, actor(self.agent))
+        services.accept_session(session.session.session_id, actor(self.alice))
+
+    def is_answered(self, session):
+        self.is_taken(session)
+        post(session, "Hello!", sender=actor(self.alice))
 
     def is_put_back(self, session):
-        services.transfer_session(session.session.session_id, actor(self.agent))
+        services.transfer_session(session.session.session_id, actor(self.alice))
+
+    def is_passed_on(self, session):
+        services.transfer_session(session.session.session_id, actor(self.alice), to_agent_id=self.bob.user_id)
+
+    def is_let_go(self, session):
+        hold(session, self.alice, 0)
 
     def looks_on(self, session):
         beat(session)
+
+    def uses_the_page(self, session):
+        beat(session, is_used=True)
 
     def leaves(self, session):
         presence.mark_left([session.session.session_id])
@@ -236,46 +382,49 @@ class Twin:
     def goes_on(self, session):
         visits(session, f"https://shop.example/{self.page}")
 
-    page = 0
-
     def ends(self, session):
         services.end_session(session.session.session_id, VISITOR)
 
-    def acts(self, dice: random.Random) -> None:
-        self.page += 1
-        acts = {"looks_on": 9, "leaves": 1, "writes": 2, "reloads": 1, "goes_on": 1, "is_taken": 1, "is_answered": 1}
-        acts |= {"is_put_back": 1, "ends": 0.2, "": 4}
-        if self.is_patient:
-            acts = {"looks_on": 60, "writes": 1, "is_put_back": 1, "is_taken": 0.5, "goes_on": 1}
-        [name] = dice.choices(list(acts), list(acts.values()))
-        if name:
-            self.does(name)
+
+def first_reasons(tenant) -> list[str | None]:
+    """Of each chat of the tenant, why a sweep took it first."""
+    moved = SessionEvent.objects.filter(to_status="abandoned", session__tenant=tenant).order_by("-pk")
+    reasons = dict(moved.values_list("session_id", "reason"))
+    return [
+        reasons.get(pk) for pk in ChatSession.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_count_is_that_of_a_real_sweep_with_that_policy(tenant, seed):
-    """Two tenants live through the same; the sweep of one follows the policy that is simulated for the other."""
-    strict = make_tenant("strict", session_expiry_seconds=1200, disconnect_timeout_seconds=180)
-    agent = make_agent("alice", [tenant, strict])
+def test_the_simulator_says_of_each_chat_what_a_real_sweep_with_that_policy_does(db, seed):
+    """Four tenants live through the same: nobody is abandoned by the policy of the one, those of the others are
+    simulated over its record, and their own sweeps are what has to come out."""
+    record = make_tenant(session_expiry_seconds=36_000, disconnect_timeout_seconds=36_000)
+    strict = [make_tenant(slug, **policy) for slug, policy in POLICIES.items()]
+    agents = [make_agent(name, [record, *strict]) for name in ("alice", "bob")]
     dice = random.Random(seed)
-    twins = [Twin((tenant, strict), agent, is_patient=number % 2 == 0) for number in range(16)]
+    lived = [Lives([record, *strict], agents, temper) for temper in ACTS for _ in range(4)]
     for _ in range(24):
         pass_time(dice.choice(STEPS))
         services.sweep()
-        for twin in twins:
-            twin.acts(dice)
+        for life in lived:
+            life.does_something(dice)
     pass_time(10)
     services.sweep()
 
-    moved = SessionEvent.objects.filter(to_status="abandoned", session__tenant=strict).order_by("-pk")
-    first_reason = dict(moved.values_list("session_id", "reason"))
-    reasons = Counter(first_reason.values())
-    found = simulate(tenant, Policy.of(strict), yesterday_and_today())
-    assert (found.chats, found.then, found.then_idle) == (16, reasons.total(), reasons["idle"])
+    assert set(first_reasons(record)) == {None}
+    outcomes = set()
+    for tenant in strict:
+        really, policy = first_reasons(tenant), Policy.of(tenant)
+        lives_of = simulator.lives(record, yesterday_and_today(), at_least=timedelta())
+        found = [life.abandonment(policy) for life in lives_of]
+        assert [one and one.reason for one in found] == really, tenant.slug
+        found = simulate(record, policy, yesterday_and_today())
+        assert (found.then, found.then_idle) == (len(really) - really.count(None), really.count("idle"))
+        assert len(set(really)) > 1, tenant.slug
+        outcomes |= set(really)
     # Worth something only if both rules had work, and left some alone.
-    assert reasons["idle"]
-    assert reasons["disconnected"]
-    assert reasons.total() < 16
+    assert outcomes == {"idle", "disconnected", None}
 
 
 # --- the command --------------------------------------------------------------------------------------------------
