@@ -1,15 +1,15 @@
 """The visitors' HTTP API: the contract of docs/protocol.md, and what it refuses."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test import Client
 
-from sessions_app import services
-from sessions_app.models import ChatSession, Message
+from sessions_app import selectors, services
+from sessions_app.models import ChatSession, Message, TrailEntry
 from sessions_app.services import VISITOR
 from tests.factories import age, bodies, fresh, make_agent, make_session, make_tenant, say
 
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.django_db
 PUBLIC = "/api/v1/chat/public"
 SHOP = "https://shop.example"
 WORDS = ("title", "subtitle", "welcome_message")
+CLOCKS = (
+    *("created_at", "updated_at", "last_activity_at", "last_seen_at", "waiting_since", "first_visitor_message_at"),
+    *("left_at", "held_until", "closed_at"),
+)
 
 
 @pytest.fixture
@@ -313,6 +317,34 @@ def test_a_message_is_created_once(api, session):
     assert ok(api.post("message", request), 200) == message
     error(api.post("message", {**request, "message": "Other"}), "conflict", 409)
     assert bodies(session) == ["Hello", "My parcel is late"]
+
+
+@pytest.mark.parametrize("minutes", [31, -31])
+def test_SW07_no_time_that_a_client_sends_reaches_the_servers_clocks(api, tenant, minutes):
+    before = selectors.database_now()
+    moment = before + timedelta(minutes=minutes)
+    wrong = dict.fromkeys(CLOCKS, moment.isoformat()) | dict.fromkeys(("timestamp", "time"), moment.timestamp() * 1000)
+    page = {"page_url": f"{SHOP}/cart", "page_title": "Cart"}
+    started = ok(api.post("start", {"tenant_id": "demo-tenant", "metadata": page | wrong, **wrong}), 201)
+    keys = {name: started[name] for name in ("session_id", "session_key")}
+    text = {**keys, "client_message_id": str(uuid4()), "message": "Hello"}
+    told = [started["created_at"], ok(api.post("message", text | wrong), 201)["created_at"]]
+    hello = {"restored": True, "page": {"url": f"{SHOP}/pay", "title": "Pay"} | wrong} | wrong
+    polled = ok(api.post("poll", {**keys, "after_seq": 0, "visible": True, "active": True, "hello": hello, **wrong}))
+    told += [polled["server_time"], polled["session"]["updated_at"]]
+    row = ChatSession.objects.get(session_id=started["session_id"])
+    after = selectors.database_now()
+
+    stamps = [getattr(row, column) for column in CLOCKS if getattr(row, column) is not None]
+    stamps += [datetime.fromisoformat(text) for text in told]
+    stamps += Message.objects.values_list("created_at", flat=True)
+    stamps += TrailEntry.objects.values_list("at", flat=True)
+    assert len(stamps) == 6 + 4 + 1 + 2
+    assert all(before <= stamp <= after for stamp in stamps)
+    # And so a sweep takes it when its time is over, not before and not after.
+    assert services.sweep() == {}
+    age(row, minutes=5)
+    assert services.sweep() == {"disconnected": 1}
 
 
 def test_PR15_a_visitor_cannot_choose_who_speaks_or_when(api, session):

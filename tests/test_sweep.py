@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from itertools import accumulate
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from django.utils import timezone
 from sessions_app import presence, services
 from sessions_app.errors import SessionOver
 from sessions_app.models import ChatSession, Message, SessionEvent, Status, SweepRun
-from sessions_app.services import VISITOR, Posted
+from sessions_app.services import VISITOR, Posted, batches
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, post, transitions
 from tests.racing import racers
 
@@ -227,6 +228,32 @@ def test_a_sweep_after_a_long_outage_takes_all_and_says_how_late_it_is(tenant):
     assert run.lag_ms == pytest.approx((9 * 60 - 5) * 60_000, abs=60_000)
     assert run.started_at <= SweepRun.objects.values_list("finished_at", flat=True).get()
     assert fresh(here).is_open
+
+
+@pytest.mark.django_db(transaction=True)
+def test_SW08_after_a_missed_night_no_batch_locks_many_and_others_write_in_between(monkeypatch):
+    """The speed of it, over 100,000, is what bench/sweep measures."""
+    tenant = make_tenant()
+    vera = make_session(tenant)
+    fill(tenant, 2000, gone="9 hours")
+    sizes, heard = [], []
+    sweep_batch = batches._sweep_batch
+
+    def then_somebody_writes(session_ids, positions):
+        sizes.append(len(session_ids))
+        batch = sweep_batch(session_ids, positions)
+        # Another connection: what the batch has locked is free, and what it has done is to be seen.
+        heard.extend(race(lambda: (post(vera, "Hello?"), ChatSession.objects.filter(status="abandoned").count())))
+        return batch
+
+    monkeypatch.setattr(batches, "_sweep_batch", then_somebody_writes)
+    with racers(1) as race:
+        assert services.sweep() == {"disconnected": 2000}
+
+    assert max(sizes) == batches.BATCH
+    assert [done for _, done in heard] == list(accumulate(sizes))
+    assert all(isinstance(posted, Posted) for posted, _ in heard)
+    assert_each_is_explained(2000)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -560,6 +560,51 @@ async def test_AT04_a_right_lost_while_a_chat_is_opened_leaves_nothing_behind(so
     assert hub.hubs.current().members(events.watch_group(id_of(vera))) == ()
 
 
+async def test_SM10_a_console_that_was_cut_off_for_a_while_shows_what_a_fresh_one_does(sockets, tenant, alice, vera):
+    taken, given, gone, closed = [await in_db(make_session, tenant, says="Hello") for _ in range(4)]
+    await in_db(services.accept_session, vera.session.session_id, await in_db(actor, alice))
+    console, _ = await sockets.console(alice)
+    await console.send("chat.open", session_id=id_of(vera), after_seq=0)
+    seen = (await console.expect("chat.session.ready"))["messages"]
+    await console.disconnect()
+
+    def five_minutes():
+        dave = colleague_of(alice)
+        services.accept_session(taken.session.session_id, actor(dave))
+        services.accept_session(given.session.session_id, actor(dave))
+        transfer(given, dave, alice)
+        for line in ("Are you there?", "It is about my parcel"):
+            say(vera, line)
+        say(taken, "Hi", agent=dave)
+        services.tag_session(vera.session.session_id, actor(dave), ["parcel"])
+        services.add_note(vera.session.session_id, actor(dave), client_message_id=uuid4(), body="Knows us")
+        services.end_session(closed.session.session_id, VISITOR)
+        age(gone, minutes=5)
+        services.sweep()
+        say(make_session(tenant, customer_name="New"), "I am new")
+
+    await in_db(five_minutes)
+    resumed, view = await sockets.console(alice)
+    await resumed.send("chat.open", session_id=id_of(vera), after_seq=seen[-1]["seq"])
+    missed = await resumed.expect("chat.session.ready")
+    other, fresh_view = await sockets.console(alice)
+    await other.send("chat.open", session_id=id_of(vera), after_seq=0)
+    whole = await other.expect("chat.session.ready")
+
+    assert missed["resume"] == "resumed"
+    assert seen + missed["messages"] == whole["messages"]
+    assert [message["body"] for message in missed["messages"]] == ["Are you there?", "It is about my parcel"]
+    for part in ("session", "notes", "trail", "holds", "last_seq"):
+        assert missed[part] == whole[part], part
+    for part in ("sessions", "counts", "agent"):
+        assert view[part] == fresh_view[part], part
+    assert view["counts"] == {"queue": 1, "mine": 2, "open": 4, "offline": 0}
+    statuses = {session["session_id"]: (session["status"], session["agent_name"]) for session in view["sessions"]}
+    assert id_of(taken) not in statuses
+    assert statuses[id_of(given)] == ("active", "Alice")
+    assert {id_of(gone), id_of(closed)}.isdisjoint(statuses)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, verb):
     console, stale = await sockets.console(alice)

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import threading
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, OperationalError, transaction
 
-from sessions_app import consumers, events, presence, services
+from sessions_app import consumers, events, presence, selectors, services
 from sessions_app.models import ChatSession, Message
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say, transitions
@@ -33,6 +34,38 @@ async def test_hello_is_answered_with_everything(sockets, vera):
     assert (ready["last_seq"], ready["has_more"], ready["resume"]) == (1, False, "new")
     assert ready["session"]["queue_position"] == 1
     assert (await in_db(fresh, vera)).page_url == "https://shop.example/cart"
+
+
+@pytest.mark.parametrize("minutes", [31, -31])
+async def test_SW07_no_time_that_a_client_sends_reaches_the_servers_clocks(sockets, vera, minutes):
+    await in_db(age, vera, minutes=2)
+    before = await in_db(selectors.database_now)
+    moment = before + timedelta(minutes=minutes)
+    clocks = ("created_at", "last_activity_at", "last_seen_at", "updated_at", "left_at", "held_until", "at")
+    wrong = dict.fromkeys(clocks, moment.isoformat()) | dict.fromkeys(("timestamp", "time"), moment.timestamp() * 1000)
+
+    async def is_current(*columns):
+        row = await in_db(fresh, vera)
+        after = await in_db(selectors.database_now)
+        assert all(before <= getattr(row, column) <= after for column in columns)
+        assert (row.left_at, row.held_until) == (None, None)
+
+    socket = sockets.visitor(vera)
+    page = {"url": "https://shop.example/cart", "title": "Cart"}
+    ready = await socket.hello(vera, restored=True, page=page | wrong, **wrong)
+    assert datetime.fromisoformat(ready["server_time"]) >= before
+    await is_current("last_seen_at", "last_activity_at")
+    await in_db(age, vera, minutes=2)
+    await socket.send("ping", visible=True, active=True, last_seq=1, **wrong)
+    assert datetime.fromisoformat((await socket.expect("pong"))["server_time"]) >= before
+    await is_current("last_seen_at", "last_activity_at")
+    await in_db(age, vera, minutes=2)
+    assert datetime.fromisoformat((await socket.say("Hello again", **wrong))["created_at"]) >= before
+    await is_current("last_seen_at", "last_activity_at", "updated_at")
+    await in_db(age, vera, minutes=2)
+    await socket.send("page.view", url="https://shop.example/pay", title="Pay", referrer="", **wrong)
+    await until(lambda: fresh(vera).page_title == "Pay")
+    await is_current("last_seen_at", "last_activity_at")
 
 
 @pytest.mark.parametrize(
