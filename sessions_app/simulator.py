@@ -69,7 +69,7 @@ class Life:
     was_abandoned: bool = False
     activity: list[datetime] = field(default_factory=list)  # as far as it is known
     unused: list[Span] = field(default_factory=list)
-    # Whether these are certain, or the page may have been used meanwhile.
+    # Whether these are certain, or the page may have been used meanwhile; the last one always is.
     is_whole: bool = True
     absences: list[Span] = field(default_factory=list)
     held: list[Span] = field(default_factory=list)
@@ -102,6 +102,9 @@ class Life:
 
     def _unless_held(self, moment: datetime) -> datetime:
         return next((until for since, until in self.held if since < moment < until), moment)
+
+    def is_sure_of(self, abandonment: Abandonment) -> bool:
+        return self.is_whole or abandonment.reason != Reason.IDLE or abandonment.at > self.activity[-1]
 
     def returned_at(self, abandonment: Abandonment) -> datetime | None:
         return next((sign for sign in self.signs if sign >= abandonment.at), None)
@@ -185,7 +188,7 @@ def simulate(tenant: Tenant, policy: Policy, period: Period) -> Simulation:
         then += after is not None
         idle += after is not None and after.reason == Reason.IDLE
         fewer += before is not None and after is None
-        unsure = [not life.is_whole and one is not None and one.reason == Reason.IDLE for one in (before, after)]
+        unsure = [one is not None and not life.is_sure_of(one) for one in (before, after)]
         today_uncertain += unsure[0]
         then_uncertain += unsure[1]
         uncertain += any(unsure)

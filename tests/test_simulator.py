@@ -218,7 +218,7 @@ def test_whoever_used_the_page_all_the_time_would_have_been_kept(tenant):
     assert "at most" not in found.verdict
 
 
-def test_of_a_chat_from_before_that_was_recorded_it_is_said_that_the_number_is_a_limit(tenant):
+def test_of_a_chat_from_before_that_was_recorded_it_is_said_that_the_number_is_a_limit(admin_client, tenant):
     session = make_session(tenant, says="Hello")
     looks_on_for(session, minutes=24, is_used=True)
     services.end_session(session.session.session_id, VISITOR)
@@ -233,15 +233,23 @@ def test_of_a_chat_from_before_that_was_recorded_it_is_said_that_the_number_is_a
     )
     # The disconnect rule is as sure as ever.
     assert simulated(tenant, expiry=30).uncertain == 0
+    # Nor is there a doubt where nothing came after it.
+    silent = make_session(tenant, says="Hello")
+    looks_on_for(silent, minutes=24, is_used=False)
+    ChatSession.objects.update(has_idle_periods=False)
+    assert (simulated(tenant).then_idle, simulated(tenant).uncertain) == (2, 1)
+    services.end_session(silent.session.session_id, VISITOR)
     # Where today's policy is in doubt, too, there may be more as well.
     other = make_session(tenant, says="Hello")
     looks_on_for(other, minutes=32, is_used=True)
     services.end_session(other.session.session_id, VISITOR)
     ChatSession.objects.update(has_idle_periods=False)
     found = simulated(tenant)
-    assert (found.today, found.then, found.more, found.today_uncertain, found.then_uncertain) == (1, 2, 1, 1, 2)
-    assert found.verdict.startswith("you would have abandoned about 1 more, ")
+    assert (found.today, found.then, found.more, found.today_uncertain, found.then_uncertain) == (1, 3, 2, 1, 2)
+    assert found.verdict.startswith("you would have abandoned about 2 more, ")
     assert "2 chats are from before use" in found.verdict
+    page = admin_client.get("/agent/reports/?tenant=demo-tenant&timezone=UTC&expiry=20&disconnect=3").content.decode()
+    assert f"<p>With 20 min and 3 min {found.verdict}</p>" in page
 
 
 def test_a_hold_of_the_past_holds_by_any_policy_until_it_was_over_or_let_go(tenant):
