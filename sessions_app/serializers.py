@@ -211,7 +211,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "presence": session.presence(now),
         "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
         "expiry_warning_ms": session.tenant.expiry_warning_seconds * 1000,
-        "held_until": timestamp(session.held_until) if session.is_held(now) else None,
+        "held_until": _held_until(session, now),
         "last_seq": session.last_seq,
         "last_message": None if last_message is None else _preview(last_message, session),
         "visitor_read_seq": session.visitor_read_seq,
@@ -290,4 +290,9 @@ def pulse_payload(session: ChatSession, now: datetime) -> dict[str, object]:
         "last_seq": session.last_seq,
         "presence": session.presence(now),
         "last_seen_at": timestamp(session.last_seen_at),
+        "held_until": _held_until(session, now),
     }
+
+
+def _held_until(session: ChatSession, now: datetime) -> str | None:
+    return timestamp(session.held_until) if session.is_held(now) else None

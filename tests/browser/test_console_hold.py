@@ -92,8 +92,11 @@ def test_a_chat_that_is_held_outlives_its_visitors_leaving_until_it_is_let_go(pa
     session.refresh_from_db()
     assert session.status == "active"
 
+    expect(transcript(page)).to_contain_text(re.compile(r"Alice held the chat open until \d\d:\d\d"))
+
     let_go(page).click()
     expect(subtitle(page)).to_have_text(re.compile("about to be abandoned"))
+    expect(transcript(page)).to_contain_text("Alice let the chat go again")
     expect(page.locator("#announcer")).to_have_text("No longer held open.")
     expect(keep(page)).to_be_focused()
     expect(mine(page)).not_to_contain_text("held until")

@@ -14,7 +14,7 @@ import {
   languageName,
   localTime,
   outcomeText,
-  trailText,
+  asideText,
 } from "../../agents_app/static/agents_app/format.js";
 import { Notes } from "../../agents_app/static/agents_app/notes.js";
 import { rowLine } from "../../agents_app/static/agents_app/rows.js";
@@ -326,9 +326,13 @@ test("the clock at the visitor's place is told, of a zone that is none nothing i
 });
 
 test("going, coming and being busy are told in words", () => {
-  assert.equal(trailText({ kind: "left" }), "Left");
+  assert.equal(asideText({ kind: "left" }), "Left");
   const back = { kind: "back", at: "2026-03-02T12:02:10Z", gone_since: "2026-03-02T12:00:00Z" };
-  assert.equal(trailText(back), "Came back after 2 min");
+  assert.equal(asideText(back), "Came back after 2 min");
+  const hold = { agent_name: "Bob", at: "2026-03-02T12:00:00Z", held_until: "2026-03-02T13:00:00Z" };
+  assert.match(asideText({ kind: "held", ...hold }, "en-GB"), /^Bob held the chat open until \d\d:00$/);
+  assert.equal(asideText({ kind: "let_go", ...hold, held_until: null }), "Bob let the chat go again");
+  assert.equal(asideText({ kind: "newer than this page" }), "");
   assert.equal(busyText({ state: "online", load: 1, capacity: null }), "Online, 1 chat");
   assert.equal(busyText({ state: "away", load: 3, capacity: 5 }), "Away, 3 of 5 chats");
   assert.equal(outcomeText("expired"), "Not taken up again: too long ago");

@@ -913,16 +913,21 @@ test("who I am is what the last beat or my other console says", () => {
   );
 });
 
-/** What is told of an open chat: notes, goings and comings, and a snapshot of all of it at any moment. */
+/** What is told of an open chat: notes, holds, goings and comings, and a snapshot of all of it at any moment. */
 function randomChat(seed) {
   let value = seed;
   const random = (n) => ((value = (value * 1_103_515_245 + 12_345) % 2_147_483_648) >> 8) % n;
   const session = summary("a", withAgent(BOB, { last_seq: 0, last_message: null, tags: [] }));
-  const truth = { session, messages: [], notes: [], trail: [], pages: [] };
+  const truth = { session, messages: [], notes: [], trail: [], holds: [], pages: [] };
   const events = [];
   for (let step = 1; step <= 40; step += 1) {
-    const move = random(5);
-    if (move === 0) {
+    const move = random(6);
+    if (move === 5) {
+      const held_until = random(2) ? at(step + 60) : null;
+      const hold = { agent_id: BOB.id, agent_name: BOB.name, after_seq: session.last_seq, at: at(step), held_until };
+      truth.holds.push(hold);
+      events.push(["hold.new", { session_id: "a", hold }]);
+    } else if (move === 0) {
       const added = note("a", session.last_seq, { client_message_id: `n${step}`, created_at: at(step) });
       truth.notes.push(added);
       events.push(["note.new", { note: added }]);
@@ -955,6 +960,7 @@ function randomChat(seed) {
     messages: known ? truth.messages.filter(({ seq }) => seq > known) : truth.messages,
     notes: [...truth.notes],
     trail: [...truth.trail],
+    holds: [...truth.holds],
     last_seq: session.last_seq,
     has_more: false,
     resume: known ? "resumed" : "resync",

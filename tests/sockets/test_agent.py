@@ -15,6 +15,7 @@ from agents_app.services import release_chats_of_absent_agents
 from sessions_app import events, hub, presence, services
 from sessions_app import selectors as chats
 from sessions_app.errors import SessionNotFound
+from sessions_app.serializers import timestamp
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, say
 from tests.sockets.conftest import in_db
@@ -452,7 +453,16 @@ async def test_pong_tells_of_what_a_lost_doorbell_did_not(sockets, alice, vera):
         "assigned_to_id": None,
         "last_seq": 1,
         "presence": "online",
+        "held_until": None,
     }
+
+
+async def test_pong_tells_of_a_hold_even_if_nobody_rang(sockets, alice, vera):
+    held = await in_db(services.hold_session, vera.session.session_id, await in_db(actor, alice), minutes=60)
+    console, _ = await sockets.console(alice)
+    await console.send("ping")
+    [pulse] = (await console.expect("pong"))["sessions"]
+    assert pulse["held_until"] == timestamp(held.held_until)
 
 
 async def test_pong_tells_that_a_visitor_is_gone_even_if_nobody_rang(sockets, alice, vera):

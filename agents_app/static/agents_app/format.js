@@ -220,10 +220,17 @@ export function localTime(timezone, now, locale) {
   }
 }
 
-/** A visitor's going or coming, as a line of the transcript. */
-export function trailText({ kind, at, gone_since }) {
-  if (kind === "left") return "Left";
-  return `Came back after ${describeSpan(Date.parse(at) - Date.parse(gone_since))}`;
+const ASIDES = {
+  left: () => "Left",
+  back: ({ at, gone_since }) => `Came back after ${describeSpan(Date.parse(at) - Date.parse(gone_since))}`,
+  held: ({ agent_name, held_until }, locale) =>
+    `${agent_name} held the chat open until ${formatTime(held_until, locale)}`,
+  let_go: ({ agent_name }) => `${agent_name} let the chat go again`,
+};
+
+/** What stands between the messages: a visitor's going or coming, a hold. Of a kind that is newer than this page, "". */
+export function asideText(entry, locale) {
+  return ASIDES[entry.kind]?.(entry, locale) ?? "";
 }
 
 /** How busy an agent is, such as "Online, 3 of 5 chats". */

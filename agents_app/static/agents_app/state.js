@@ -121,7 +121,7 @@ export class ConsoleState {
     return this.chats.get(id)?.store.messages.findLast(isFromElsewhere) ?? null;
   }
 
-  /** The open chat's notes, leavings and returns that stand in what is shown of it, each in its place. */
+  /** The open chat's notes, holds, leavings and returns that stand in what is shown of it, each in its place. */
   get asides() {
     const chat = this.openChat;
     const from = (chat.store.olderThan ?? 1) - 1;
@@ -132,7 +132,7 @@ export class ConsoleState {
       after_seq: note.after_seq,
       note,
     }));
-    return [...notes, ...chat.trail].filter(isShown).sort(byPlace);
+    return [...notes, ...chat.holds, ...chat.trail].filter(isShown).sort(byPlace);
   }
 
   /** Whether the page before what is shown is on its way. */
@@ -295,6 +295,8 @@ export class ConsoleState {
         return this.#onNote(payload.note, { isNews: true });
       case "trail.new":
         return this.#onTrail(payload);
+      case "hold.new":
+        return this.#onHold(payload);
       case "agent.changed":
         return this.#onAgent(payload.agent);
       case "chat.session.expiring":
@@ -373,7 +375,7 @@ export class ConsoleState {
     return [];
   }
 
-  #onOpened({ session, messages, resume, notes = [], trail = [] }) {
+  #onOpened({ session, messages, resume, notes = [], trail = [], holds = [] }) {
     const chat = this.#chat(session.session_id);
     if (resume === "resync") this.#startWith(chat, messages);
     Object.assign(chat, {
@@ -383,6 +385,7 @@ export class ConsoleState {
       askedBefore: null,
       notes: [],
       trail: [...trail],
+      holds: holds.map(asEntry),
     });
     for (const note of notes) this.#onNote(note);
     this.#unseenNotes.saw(session.session_id, notes.at(-1)?.created_at);
@@ -414,6 +417,12 @@ export class ConsoleState {
     if (!chat) return [];
     if (entry.kind !== "page") chat.trail = withEntry(chat.trail, entry);
     if (chat.visitor) chat.visitor = { ...chat.visitor, trail: withEntry(chat.visitor.trail, entry) };
+    return [];
+  }
+
+  #onHold({ session_id, hold }) {
+    const chat = this.chats.get(session_id);
+    if (chat) chat.holds = withEntry(chat.holds, asEntry(hold));
     return [];
   }
 
@@ -483,6 +492,8 @@ export class ConsoleState {
         noteOutbox: [],
         // When the visitor left and came back.
         trail: [],
+        // When agents held it open, or let it go.
+        holds: [],
         visitor: null,
         isVisitorStale: true,
       });
@@ -556,9 +567,15 @@ function byNeed(a, b) {
 }
 
 /** Whether the view knows what a pong's line says; a view that is ahead is no disagreement. */
-function agrees(known, { status, assigned_to_id, last_seq }) {
-  if (!known) return false;
-  return known.status === status && known.assigned_to_id === assigned_to_id && known.last_seq >= last_seq;
+function agrees(known, { status, assigned_to_id, held_until, last_seq }) {
+  const isSame = (field, value) => (known[field] ?? null) === (value ?? null);
+  return (
+    Boolean(known) &&
+    isSame("status", status) &&
+    isSame("assigned_to_id", assigned_to_id) &&
+    isSame("held_until", held_until) &&
+    known.last_seq >= last_seq
+  );
 }
 
 /** The later of two summaries in what only grows: events of different processes may overtake each other. */
@@ -619,6 +636,10 @@ function withMessage(session, message) {
 /** By place in the transcript, then by time. */
 function byPlace(a, b) {
   return a.after_seq - b.after_seq || Date.parse(a.at) - Date.parse(b.at);
+}
+
+function asEntry(hold) {
+  return { ...hold, kind: hold.held_until ? "held" : "let_go" };
 }
 
 function withEntry(trail, entry) {

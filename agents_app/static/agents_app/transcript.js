@@ -1,8 +1,8 @@
-/** The open chat: its messages, notes and the visitor's goings and comings, with what is still on its way. */
+/** The open chat: its messages, notes, holds and the visitor's goings and comings, with what is still on its way. */
 
 import { pieces } from "../widget/parts/talking/links.js";
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
-import { formatDay, formatSize, formatTime, isOver, trailText } from "./format.js";
+import { formatDay, formatSize, formatTime, isOver, asideText } from "./format.js";
 
 const NEAR_END_PX = 80;
 const NEAR_BEGIN_PX = 400;
@@ -126,7 +126,7 @@ export class TranscriptView {
       for (; next < asides.length && asides[next].after_seq < seq; next += 1) {
         const { kind, at, note } = asides[next];
         if (note) rows.add("note", `note ${note.client_message_id}`, at, { note });
-        else rows.add("system", `trail ${kind} ${at}`, at, { entry: asides[next] });
+        else rows.add("system", `${kind} ${at}`, at, { entry: asides[next] });
       }
     };
     for (const message of store.messages) {
@@ -174,8 +174,8 @@ export class TranscriptView {
     }
     if (entry) {
       return drawing(day, (node) => {
-        node.dataset.trail = entry.kind;
-        setText(part(node, "body"), trailText(entry));
+        node.dataset.aside = entry.kind;
+        setText(part(node, "body"), asideText(entry));
         showTime(node, at);
       });
     }

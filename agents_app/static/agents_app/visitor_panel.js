@@ -20,7 +20,7 @@ import {
   since,
   stageText,
   statusText,
-  trailText,
+  asideText,
   visitorName,
 } from "./format.js";
 
@@ -130,7 +130,7 @@ export class VisitorPanel {
         time.dateTime = entry.at;
         setText(time, formatTime(entry.at));
         if (entry.kind === "page") showPage(part(node, "page"), entry.url, entry.title);
-        else setText(part(node, "page"), trailText(entry));
+        else setText(part(node, "page"), asideText(entry));
       },
     });
     const earlier = visitor?.earlier ?? [];
