@@ -1,17 +1,23 @@
 """What makes talking pleasant: read marks, unread counts, sound, emoji, the countdown, the rating, the transcript."""
 
+import io
 import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db.models.functions import Now
+from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from sessions_app import services
+from sessions_app.filetypes import portrait
 from sessions_app.models import ChatSession, Message, Party
 from tests.browser.apart import apart
+from tests.browser.desk import accept, is_live, log_in
+from tests.browser.desk import answer as desk_answer
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
 from tests.factories import actor, bodies, fresh, make_tenant, say
 
@@ -330,6 +336,56 @@ def test_an_agents_picture_stands_for_the_initials(talk: Page, alice):
     expect(picture).to_have_count(0)
 
 
+def give_picture(agent) -> None:
+    painted = io.BytesIO()
+    Image.new("RGB", (300, 300), "tomato").save(painted, "PNG")
+    agent.picture.save("alice.webp", ContentFile(portrait(painted)))
+
+
+def expect_picture(avatar: Locator) -> None:
+    """It is there, and not only its element."""
+    expect(avatar.locator("img")).to_have_count(1)
+    avatar.page.wait_for_function("img => img.naturalWidth === 128", arg=avatar.locator("img").element_handle())
+
+
+def test_the_agents_picture_is_beside_the_agents_words_and_name(page: Page, new_context, shop, alice, bob):
+    apart(give_picture, alice)
+    desk = is_live(log_in(new_context().new_page()))
+    page.goto(shop.url)
+    open_chat(page)
+    write(page, "Is the fern safe for cats?")
+    expect_sent(page, "Is the fern safe for cats?")
+    accept(desk, "")
+    desk_answer(desk, "It is.")
+
+    expect(page.locator(".bar")).to_contain_text("You are chatting with Alice")
+    expect_picture(page.locator(".bar .avatar"))
+    expect_picture(message(page, "It is.").locator(".avatar"))
+
+    apart(services.transfer_session, the_session().session_id, actor(alice), to_agent_id=bob.user_id)
+    expect(page.locator(".bar")).to_contain_text("You are chatting with Bob")
+    expect(page.locator(".bar .avatar")).to_have_text("B")
+    expect(page.locator(".bar .avatar img")).to_have_count(0)
+    expect_picture(message(page, "It is.").locator(".avatar"))
+    apart(services.end_session, the_session().session_id, actor(bob))
+    expect(page.locator(".bar .avatar")).to_have_count(0)
+
+
+def test_the_picture_is_learned_by_a_part_that_comes_late(page: Page, shop, alice):
+    apart(give_picture, alice)
+    begin(page, shop, alice)
+    answer(alice, "It is.")
+    expect_picture(message(page, "It is.").locator(".avatar"))
+    late = []
+    page.route("**/chat-widget/talking-*.js", lambda route: late.append(route))
+    reload(page)
+    page.wait_for_function("CallCenterChat.getState().agentName === 'Alice'")
+    for route in late:
+        route.continue_()
+    expect_picture(message(page, "It is.").locator(".avatar"))
+    expect_picture(page.locator(".bar .avatar"))
+
+
 def test_the_time_stands_once_below_what_was_said_together(talk: Page, alice):
     for text in ("It is.", "For all cats.", "And for dogs."):
         answer(alice, text)
@@ -586,7 +642,7 @@ def hold_back(page: Page, text: str) -> list[str]:
 
 def wait_until_stored(page: Page, text: str) -> None:
     for _ in range(200):
-        if text in apart(bodies, the_session()):
+        if Message.objects.filter(body=text).exists():
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"{text} did not arrive")

@@ -295,7 +295,7 @@ export class Chat extends Emitter {
     }
   }
 
-  _forget(outcome, sessionId = this._session?.session_id) {
+  _forget(outcome, sessionId = this.ids.sessionId) {
     if (outcome) this._storage.previous = { session_id: sessionId, outcome };
     if (outcome === "ended") this._tell("session:ended", { sessionId, status: outcome });
     else if (outcome) this._tell("session:expired", { sessionId, outcome });
@@ -461,8 +461,8 @@ export class Chat extends Emitter {
     this._cut();
     this._giveUp(Infinity);
     const session_id = this._session?.session_id;
-    const { status, reason, ended_by } = told;
-    if (session_id) this._tell("session:ended", { status: status ?? outcome, reason, endedBy: ended_by });
+    const { status = outcome, reason, ended_by } = told;
+    if (session_id) this._tell("session:ended", { status, reason, endedBy: ended_by });
     this._clearStorage(session_id);
     this._session = this._startId = null;
     this.phase = "over";

@@ -137,8 +137,7 @@ export class View {
     this._renderLook(options);
     this._renderTexts(options);
     this._renderLauncher(chat.unread);
-    const state = chat.phase === "over" ? "over" : chat.link;
-    this._dot.className = `dot ${state}`;
+    this._dot.className = `dot ${chat.phase === "over" ? "over" : chat.link}`;
     setText(this._status, this._statusText(chat));
     this._renderNotice(chat);
     this._end.hidden = chat.phase === "over" || chat.phase === "idle" || chat.trouble !== null;

@@ -1,6 +1,6 @@
 import { makeAnnouncer } from "./talking/announcer.js";
 import avatarCss from "./talking/avatar.css";
-import { avatarOf, learnPictures } from "./talking/avatar.js";
+import { avatarOf, learnPictures, showAgent } from "./talking/avatar.js";
 import { countCharacters } from "./talking/counter.js";
 import { arrangeByDay } from "./talking/days.js";
 import endCss from "./talking/end.css";
@@ -96,6 +96,7 @@ export function create(shared) {
     },
   });
   learnPictures(core);
+  showAgent(core);
   tellTyping(core);
   showTyping(core);
   growWithText(core);

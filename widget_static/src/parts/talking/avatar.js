@@ -19,13 +19,52 @@ export function avatarOf({ api, element, icon, pictures }, name) {
 }
 
 /** Learns the pictures, by the agents' names, of those who have had the chat while this page was there. */
-export function learnPictures({ chat, transcript, pictures, FRAME }) {
+export function learnPictures({ api, chat, transcript, pictures, FRAME }) {
+  function learn({ agent_name: name, agent_picture: picture }) {
+    if (!name || pictures.get(name) === picture) return;
+    pictures.set(name, picture);
+    transcript.improve({});
+    chat.dispatchEvent(new CustomEvent("change"));
+  }
+
+  // This part may have come after the frame that names the picture.
+  async function ask() {
+    const { session_id, session_key } = chat.shown;
+    try {
+      const page = await api.read(`session/${session_id}?after=${chat.store.lastSeq}&limit=1`, session_key);
+      learn(page.session);
+    } catch {
+      // The initials stand for it, until the next connection.
+    }
+  }
+
   chat.addEventListener("frame", ({ detail: { type, payload } }) => {
     const who = { [FRAME.ready]: payload.session, [FRAME.assigned]: payload }[type];
-    if (!who?.agent_name || pictures.get(who.agent_name) === who.agent_picture) return;
-    pictures.set(who.agent_name, who.agent_picture);
-    transcript.improve({});
+    if (who) learn(who);
   });
+  if (chat.talk?.agentName) ask();
+}
+
+/** Shows above the messages, beside the name, who has the chat. */
+export function showAgent(core) {
+  const { chat, panel, pictures } = core;
+  const status = panel.querySelector(".status");
+  let avatar = null;
+  let look = "";
+
+  function show() {
+    const { phase, link, talk } = chat;
+    const name = phase === "live" && link === "ready" ? talk?.agentName : null;
+    const wanted = name ? `${pictures.get(name) ?? ""} ${name}` : "";
+    if (wanted === look) return;
+    look = wanted;
+    avatar?.remove();
+    avatar = name ? avatarOf(core, name) : null;
+    if (avatar) status.before(avatar);
+  }
+
+  chat.addEventListener("change", show);
+  show();
 }
 
 /** The first letters of the first and the last word. */
