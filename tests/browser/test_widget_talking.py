@@ -5,6 +5,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -16,10 +17,10 @@ from sessions_app import services
 from sessions_app.filetypes import portrait
 from sessions_app.models import ChatSession, Message, Party
 from tests.browser.apart import apart
-from tests.browser.desk import accept, is_live, log_in
+from tests.browser.desk import accept, is_live, log_in, mine, transcript
 from tests.browser.desk import answer as desk_answer
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
-from tests.factories import actor, bodies, fresh, make_tenant, say
+from tests.factories import actor, age, bodies, fresh, make_tenant, say
 
 STRICT = (
     "default-src 'none'; script-src {url}; connect-src {url} {ws_url}; img-src {url}; style-src 'none'; "
@@ -486,6 +487,53 @@ def test_escape_closes_the_picker_alone(talk: Page):
     expect(talk.get_by_role("dialog")).to_have_count(0)
 
 
+# --- what is being written --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(talk: Page, new_context) -> Page:
+    """alice's console, in which vera's chat is open."""
+    desk = is_live(log_in(new_context().new_page()))
+    mine(desk).get_by_role("link").click()
+    expect(transcript(desk)).to_contain_text("Is the fern safe for cats?")
+    return desk
+
+
+def typing(desk: Page) -> Locator:
+    return desk.locator("#typing")
+
+
+@pytest.mark.parametrize("is_previewed", [True, False])
+def test_what_is_unsent_is_shown_to_the_agent_only_where_the_tenant_wants_that(
+    tenant, request, page: Page, is_previewed
+):
+    tenant.typing_preview = is_previewed
+    apart(tenant.save)
+    desk = request.getfixturevalue("desk")
+    frames = []
+    desk.on("websocket", lambda socket: socket.on("framereceived", lambda text: frames.append(text)))
+    desk.reload()
+    expect(transcript(desk)).to_contain_text("Is the fern safe for cats?")
+    is_live(desk)
+
+    box(page).press_sequentially("And for do")
+    expect(typing(desk)).to_contain_text("The visitor is typing")
+    if is_previewed:
+        expect(typing(desk).locator(".preview")).to_have_text("And for do")
+    box(page).fill("")
+    expect(typing(desk)).to_be_hidden()
+
+    box(page).press_sequentially("And for dogs?")
+    expect(typing(desk)).to_be_visible()
+    box(page).press("Enter")
+    expect_sent(page, "And for dogs?")
+    expect(typing(desk)).to_be_hidden()
+    expect(transcript(desk).get_by_text("And for do")).to_have_count(1)
+    told = [frame for frame in frames if '"chat.typing"' in frame]
+    assert told
+    assert any("And for do" in frame for frame in told) == is_previewed, "what is not shown is not sent either"
+
+
 # --- before it is closed for nobody writes ------------------------------------------------------------------------
 
 
@@ -554,6 +602,69 @@ def test_beside_the_bubble_it_counts_down_too(talk: Page, tenant, alice):
     talk.keyboard.press("Enter")
     expect(hint).to_be_hidden()
     expect(talk.get_by_role("button", name="Open chat")).to_be_focused()
+
+
+def away(page: Page, **past) -> None:
+    """The laptop was closed for so long, and the sweep has run meanwhile."""
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    apart(age, the_session(), **past)
+    apart(services.sweep)
+    assert the_session().status == "abandoned"
+
+
+def back(page: Page) -> None:
+    page.evaluate("dispatchEvent(new Event('pageshow'))")
+
+
+WORDS = "Nobody was there? Write to help@shop.example <img src=x onerror=\"document.title='run'\">"
+
+
+@pytest.mark.parametrize(
+    ("own_words", "locale", "read"),
+    [
+        (WORDS, "en", WORDS),
+        ("", "en", "This chat was closed because nobody wrote for a while."),
+        ("", "de", "Dieser Chat wurde geschlossen, weil"),
+    ],
+    ids=["own", "english", "german"],
+)
+def test_who_comes_back_too_late_reads_the_tenants_words_or_the_widgets(
+    page: Page, shop, tenant, own_words, locale, read
+):
+    tenant.abandonment_message, tenant.locale = own_words, locale
+    apart(tenant.save)
+    page.goto(shop.url)
+    page.evaluate("CallCenterChat.open()")
+    page.locator("textarea").fill("Is anybody there?")
+    page.keyboard.press("Enter")
+    wait_until_stored(page, "Is anybody there?")
+    expect(page.locator(".dot.ready")).to_be_visible()
+
+    away(page, only=("last_activity_at",), minutes=31)
+    back(page)
+
+    expect(page.locator(".notice p")).to_contain_text(read)
+    assert page.locator(".notice img, .messages img").count() == 0
+    expect(page).to_have_title("Shop")
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_what_is_for_agents_alone_is_nowhere_in_the_widget(talk: Page, shop, alice):
+    note = {"client_message_id": uuid4(), "body": "She has complained before"}
+    apart(services.add_note, the_session().session_id, actor(alice), **note)
+    talk.evaluate("history.pushState({}, '', '/secret-page'); document.title = 'Trail'")
+    away(talk, minutes=12)
+    reload(talk)
+    expect(talk.get_by_text("Your chat has been restored")).to_be_visible()
+    answer(alice, "There you are.")
+    expect(message(talk, "There you are.")).to_be_visible()
+    lines = Message.objects.filter(message_type="system").values_list("body", flat=True)
+    assert "The visitor came back after 12 minutes" in lines
+
+    in_widget = talk.evaluate("document.querySelector('#cc-chat-widget').shadowRoot.innerHTML")
+    assert "There you are." in in_widget
+    for unsaid in ("came back", "12 minutes", "connection was lost", "complained", "secret-page", "Trail"):
+        assert unsaid not in in_widget
 
 
 # --- after the end ------------------------------------------------------------------------------------------------
