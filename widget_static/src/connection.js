@@ -124,7 +124,8 @@ export class Connection extends Emitter {
     socket.onopen = current(() => this._write(FRAME.hello, this._hello()));
     socket.onmessage = current((event) => this._receive(event.data));
     socket.onclose = current((event) => this._closed(event));
-    this._timers.start("ready", READY_TIMEOUT_MS, () => this._reconnect());
+    // Longer with each try, or a server that takes longer for its answer would be asked anew for ever.
+    this._timers.start("ready", READY_TIMEOUT_MS * 2 ** Math.min(this._attempt, 2), () => this._reconnect());
   }
 
   _receive(data) {

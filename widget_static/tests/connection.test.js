@@ -121,6 +121,20 @@ test("without an answer to hello for 10 s it tries another socket", () => {
   assert.equal(FakeWebSocket.all.length, 2);
 });
 
+test("a slow server is given longer with each try, up to 40 s", () => {
+  const { connection } = connect();
+  for (const patience of [10_000, 20_000, 40_000, 40_000]) {
+    FakeWebSocket.last.accept();
+    mock.timers.tick(patience - 1);
+    assert.equal(connection.state, "connecting");
+    mock.timers.tick(1);
+    assert.equal(connection.state, "waiting");
+    connection.reconnectNow();
+  }
+  becomeReady();
+  assert.equal(connection.state, "ready");
+});
+
 test("a heartbeat each interval, and a reconnect when one is not answered within 10 s", () => {
   const { connection } = connect();
   becomeReady();
