@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from sessions_app import services
 from sessions_app.models import ChatSession, Message
+from sessions_app.services import Post
 from tests.browser.apart import apart
 from tests.browser.shop import box, end_chat, expect_sent, message, open_chat, write
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say
@@ -403,11 +404,8 @@ def test_a_long_chat_is_restored_from_its_beginning(page: Page, tenant, alice):
     expect_sent(page, "number 1")
     apart(services.accept_session, the_session().session_id, actor(alice))
 
-    def fill() -> None:
-        for number in range(2, 241):
-            say(the_session(), f"number {number}", agent=alice)
-
-    apart(fill)
+    id, agent = the_session().session_id, actor(alice)
+    apart(services.post_messages, [Post(id, uuid4(), f"number {number}", agent) for number in range(2, 241)])
     expect(page.get_by_text("number 240", exact=True)).to_be_visible()
     assert len(stored(page)["messages"]) == 50
     page.reload()
