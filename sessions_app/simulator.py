@@ -337,7 +337,8 @@ def _held(holds: Sequence) -> Iterator[Span]:
             continue
         if since is not None:
             yield since, until
-        since, until = at, held_until
+        # Let go what a release before this one had held: it was, nobody knows since when.
+        since, until = at, held_until or at
     if since is not None:
         yield since, until
 

@@ -271,6 +271,19 @@ def hold(session, agent, minutes):
     services.hold_session(session.session.session_id, actor(agent), minutes=minutes)
 
 
+def test_a_hold_from_before_they_were_recorded_may_be_let_go(tenant):
+    alice = make_agent("alice", [tenant])
+    session = make_session(tenant, says="Hello")
+    hold(session, alice, 60)
+    Hold.objects.all().delete()
+    pass_time(60)
+    hold(session, alice, 0)
+    pass_time(250)
+    beat(session)
+    services.end_session(session.session.session_id, VISITOR)
+    assert simulated(tenant).then == 1
+
+
 @pytest.mark.parametrize(("minutes", "then"), [(7, 1), (8, 0)])
 def test_who_was_reopened_had_been_gone_since_the_last_sight_however_late_the_sweep_came(tenant, minutes, then):
     session = make_session(tenant, says="Hello")
