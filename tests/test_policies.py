@@ -106,6 +106,17 @@ def test_a_hold_ends_the_countdown_of_both_sides(tenant, alice, publications):
     assert events.visitor_group(session.session.session_id) in moved.groups
 
 
+def test_both_sides_count_down_at_once_where_a_hold_was_all_that_kept_the_chat(tenant, alice, publications):
+    session = make_session(tenant, says="Hello")
+    hold(session, alice)
+    age(session, only=("last_activity_at",), minutes=29)
+    with publications() as published:
+        hold(session, alice, minutes=0)
+    [told] = [event for event in published if event.type == "chat.session.expiring"]
+    assert told.payload["at"] == timestamp(fresh(session).expires_at)
+    assert events.visitor_group(session.session.session_id) in told.groups
+
+
 def hold(session, agent, minutes=60):
     return services.hold_session(session.session.session_id, actor(agent), minutes=minutes)
 

@@ -189,6 +189,7 @@ def hold_session(work: Work, session_id: UUID, agent: Actor, *, minutes: int) ->
     )
     work.announce(events.hold_new(session, hold))
     work.announce(session_changed(session, work.now))
-    if was_expiring:
+    # Put off, or, where it was let go late, close at hand.
+    if was_expiring or session.is_expiring(work.now):
         work.announce(events.expiring(session, session.expires_at, work.now))
     return session
