@@ -323,7 +323,7 @@ export class Chat extends Emitter {
     this._startId = this._startId ?? record?.start_id ?? uuid();
     this._save();
     const { previous } = this._storage;
-    const { session_id, session_key, conversation_id, policy } = await this._api.start({
+    const started = await this._api.start({
       tenant_id: this._settings.tenantId,
       channel: "web_widget",
       start_id: this._startId,
@@ -332,10 +332,9 @@ export class Chat extends Emitter {
       ...(previous && { previous }),
     });
     if (this.phase !== "starting") return;
-    if (!session_id) return this._turnAway();
+    if (!started.session_id) return this._turnAway();
     this._startId = this._storage.previous = null;
-    const session_expiry_ms = policy?.session_expiry_ms;
-    this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this._own({ ...started, ...started.policy });
     this.phase = "live";
     this._tell("session:start");
     if (this._save()) this._settings.log("✅ Session saved to localStorage");
@@ -361,10 +360,13 @@ export class Chat extends Emitter {
   }
 
   _take(record) {
-    const { session_id, session_key, conversation_id, session_expiry_ms } = record;
     this._reset(MessageStore.from(record));
-    this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
+    this._own(record);
     this._adopt(record);
+  }
+
+  _own({ session_id, session_key, conversation_id, session_expiry_ms }) {
+    this.shown = this._session = { session_id, session_key, conversation_id, session_expiry_ms };
   }
 
   // What the chat's other tabs have written down of it; false when this is not its record.

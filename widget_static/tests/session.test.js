@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { ApiError } from "../src/api.js";
+import { settle } from "../src/parts/talking/settle.js";
 import { Chat } from "../src/session.js";
 import { SessionStorage } from "../src/storage.js";
+import { Timers } from "../src/timers.js";
 import { message } from "./fixtures.js";
 
 const MINUTE = 60_000;
@@ -484,6 +486,31 @@ test("SM11 while the history cannot be read nothing is called unsent, and nothin
   await settled();
   const { session_id } = SESSION;
   assert.deepEqual(browser.callsOf("start")[0][0].previous, { session_id, outcome: "abandoned" });
+});
+
+test("SM11 the next chat has nothing of the history of the one before, however late that can be read", async () => {
+  const tab = await startedTab();
+  settle({ chat: tab.chat, Timers, signal: new AbortController().signal });
+  browser.answers.session = () => {
+    throw new ApiError("network");
+  };
+  tab.chat.send("unsent");
+  tab.connection.say("chat.session.ended", { status: "ended", reason: "agent", ended_by: "agent" });
+  await settled();
+  assert.deepEqual(textsOf(tab.chat), [["unsent", "failed"]]);
+
+  browser.answers.start = () => ({ ...OTHER, status: "queued", policy: POLICY });
+  browser.answers.session = () => ({ messages: [message(1), message(2)], has_more: false });
+  tab.chat.start();
+  await settled();
+  tab.connection.ready({ resume: "new", messages: [message(1, { body: "Hello again" })] });
+  mock.timers.tick(MINUTE);
+  await settled();
+  assert.deepEqual(
+    tab.chat.store.messages.map(({ body }) => body),
+    ["Hello again"],
+  );
+  assert.deepEqual([tab.chat.phase, textsOf(tab.chat)], ["live", [["unsent", "failed"]]]);
 });
 
 test("nothing is read of a chat that is over and left nothing unsent", async () => {

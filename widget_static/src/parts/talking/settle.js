@@ -13,12 +13,13 @@ export function settle({ chat, Timers, signal }) {
   }
 
   async function ask(shown, [wait, ...later]) {
+    // The next chat has begun, and messages of its own.
+    if (chat.shown !== shown) return;
     try {
       await chat.settle(shown);
       chat.dispatchEvent(new CustomEvent("change"));
     } catch (error) {
-      const isWorthIt = error.isTemporary && wait && chat.shown === shown;
-      if (isWorthIt) timers.start("again", wait, () => ask(shown, later));
+      if (error.isTemporary && wait) timers.start("again", wait, () => ask(shown, later));
     }
   }
 
