@@ -83,6 +83,57 @@ def test_a_module_that_does_not_arrive_is_told_and_the_console_starts_when_it_do
     expect(page.get_by_text(TROUBLE)).to_be_hidden()
 
 
+def test_a_page_that_lacks_a_module_is_not_loaded_again_before_that_is_there(page: Page, alice, server):
+    page.clock.install()
+    page.route("**/agents_app/state.js", lambda route: route.abort())
+    log_in(page)
+    expect(page.get_by_text(TROUBLE)).to_be_visible()
+    page.evaluate("document.body.dataset.isFirst = true")
+    for _ in range(2):
+        with page.expect_event("requestfailed", lambda request: request.url.endswith("/state.js")):
+            page.clock.fast_forward("00:05")
+        expect(page.locator("body[data-is-first]")).to_be_attached()
+    page.unroute("**/agents_app/state.js")
+    page.clock.fast_forward("00:05")
+    is_live(page)
+
+
+def test_a_foreign_script_that_fails_is_nothing_to_a_console_that_runs(page: Page, alice, server):
+    """A browser's extension may put one into the page."""
+    page.clock.install()
+    is_live(log_in(page))
+    page.evaluate("document.body.dataset.isFirst = true")
+    page.route("**/foreign.js", lambda route: route.abort())
+    page.evaluate(
+        """() => new Promise((resolve) => {
+          const script = document.createElement("script");
+          script.src = "/static/foreign.js";
+          script.onerror = resolve;
+          document.head.append(script);
+        })"""
+    )
+    asked_again = []
+    page.on("request", lambda request: asked_again.append(request.url))
+    page.unroute("**/foreign.js")
+    page.route("**/foreign.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.clock.fast_forward("00:10")
+    is_live(page)
+    assert page.evaluate("fetch('/static/agents_app/start.js').then(({ ok }) => ok)")
+    assert not [url for url in asked_again if url.endswith("/foreign.js")]
+    expect(page.locator("body[data-is-first]")).to_be_attached()
+
+
+def test_the_page_names_every_module_that_it_needs(page: Page, alice, server):
+    """Browsers need not learn of them one after the other, and start.js knows what has to be there."""
+    loaded = set()
+    page.on("request", lambda request: request.resource_type == "script" and loaded.add(request.url))
+    is_live(log_in(page))
+    named = page.evaluate(
+        "[...document.querySelectorAll('link[rel=modulepreload], script[src]')].map(({ href, src }) => href ?? src)"
+    )
+    assert loaded == set(named)
+
+
 def test_a_single_request_that_fails_while_the_page_loads_costs_nothing(page: Page, alice, server):
     refused = []
 

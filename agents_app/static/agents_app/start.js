@@ -4,18 +4,23 @@
  */
 (() => {
   const AGAIN_AFTER_MS = 3000;
+  const notice = document.getElementById("not-started");
 
-  function tell() {
-    document.getElementById("not-started")?.classList.add("is-certain");
+  /** Whether the server hands out all modules. One after the other: a server in trouble is asked for one. */
+  async function isComplete() {
+    for (const { href } of document.querySelectorAll("link[rel=modulepreload]")) {
+      const answer = await fetch(href, { cache: "no-store" }).catch(() => null);
+      if (!answer?.ok) return false;
+    }
+    return true;
   }
 
-  /** Loads the page again as soon as the server hands out `address`; some time apart, since all consoles do so. */
-  function tryAgain(address) {
+  /** Loads the page again once that would help; some time apart, since all consoles do so. */
+  function tryAgain() {
     setTimeout(
       async () => {
-        const answer = await fetch(address, { cache: "no-store" }).catch(() => null);
-        if (answer?.ok) location.reload();
-        else tryAgain(address);
+        if (await isComplete()) location.reload();
+        else tryAgain();
       },
       AGAIN_AFTER_MS * (0.5 + Math.random()),
     );
@@ -25,11 +30,11 @@
   addEventListener(
     "error",
     ({ target }) => {
-      if (target instanceof HTMLScriptElement) {
-        tell();
-        tryAgain(target.src);
-        // Or one that came and failed: loaded again, it would fail again. Later errors are not the start's.
-      } else if (target === window) tell();
+      // What fails in a console that runs is not the start's.
+      if (!notice.isConnected) return;
+      notice.classList.add("is-certain");
+      // The window's are of a module that came and failed: loaded again, it would fail again.
+      if (target instanceof HTMLScriptElement && target.type === "module") tryAgain();
     },
     true,
   );
