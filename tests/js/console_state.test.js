@@ -797,9 +797,23 @@ test("a colleague's note in a chat that is not open is marked until it is opened
   state.open("a");
   opened("a", summary("a", withAgent(ALICE)), [message("a", 1)], { notes: [note("a", 1)] });
   state.apply("note.new", { note: note("a", 1, { client_message_id: "n2" }) });
+  state.read();
   state.close();
   state.apply("note.new", { note: note("a", 1) });
   assert.equal(state.hasUnseenNote("a"), false, "what was on the screen has been seen");
+});
+
+test("a note that comes while nobody looks at the open chat stays marked until somebody does", () => {
+  const session = summary("a", withAgent(ALICE));
+  ready([session]);
+  state.open("a");
+  opened("a", session, []);
+  state.apply("note.new", { note: note("a", 1) });
+  // As a hidden tab does, too, when its connection is back.
+  opened("a", session, [], { notes: [note("a", 1)] });
+  assert.equal(state.hasUnseenNote("a"), true);
+  state.read();
+  assert.equal(state.hasUnseenNote("a"), false);
 });
 
 test("a chat tells that something written in it did not arrive", () => {

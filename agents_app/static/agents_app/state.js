@@ -218,8 +218,9 @@ export class ConsoleState {
     return entry ?? null;
   }
 
-  /** Marks the open chat as read, if it is mine and has something new. */
+  /** The agent looks at the open chat: its notes are seen, and it is read, if it is mine and has something new. */
   read() {
+    this.#unseenNotes.saw(this.openId, this.openChat?.notes.at(-1)?.created_at);
     const session = this.summary(this.openId);
     const seq = this.openChat?.store.lastSeq ?? 0;
     if (!session || !this.isMine(session) || seq <= (session.agent_read_seq ?? 0)) return [];
@@ -388,7 +389,6 @@ export class ConsoleState {
       holds: holds.map(asEntry),
     });
     for (const note of notes) this.#onNote(note);
-    this.#unseenNotes.saw(session.session_id, notes.at(-1)?.created_at);
     this.#keep(newest(this.summary(session.session_id), session));
     return this.#addHistory(session.session_id, messages);
   }
@@ -404,8 +404,7 @@ export class ConsoleState {
     if (isNews) this.#colleaguesTyping.get(id)?.delete(note.author_name);
     const isSame = (one) => one.client_message_id === note.client_message_id;
     const isColleagues = note.author_id !== this.agent?.id && !chat?.notes.some(isSame);
-    if (isNews && id === this.openId) this.#unseenNotes.saw(id, note.created_at);
-    else if (isNews && isColleagues && this.sessions.has(id)) this.#unseenNotes.heard(id, note.created_at);
+    if (isNews && isColleagues && this.sessions.has(id)) this.#unseenNotes.heard(id, note.created_at);
     if (!chat) return [];
     chat.noteOutbox = chat.noteOutbox.filter((entry) => !isSame(entry));
     if (!chat.notes.some(isSame)) chat.notes.push(note);

@@ -38,9 +38,9 @@ export class UnseenNotes {
     this.#change(id, { heard: at });
   }
 
-  /** The agent has the chat open, whose newest note was written `at`; without it: whose notes are known of. */
+  /** The agent looks at the chat, whose newest note was written `at`; without it: whose notes are known of. */
   saw(id, at = this.#chats[id]?.heard) {
-    if (at) this.#change(id, { seen: at });
+    if (isLater(at, this.#chats[id]?.seen)) this.#change(id, { seen: at });
   }
 
   #change(id, times) {
