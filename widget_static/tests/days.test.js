@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { arrangeByDay, dayName } from "../src/parts/talking/days.js";
 import { Texts } from "../src/texts.js";
 
@@ -94,4 +94,26 @@ test("who goes on writing within five minutes is not named again", () => {
     .map((item) => item.follows);
 
   assert.deepEqual(follows, [false, false, true, false, false, false, false, false]);
+});
+
+test("a long chat is arranged with one format for all of its times, another language with its own", () => {
+  const { DateTimeFormat } = Intl;
+  const made = mock.method(Intl, "DateTimeFormat", function (...options) {
+    return new DateTimeFormat(...options);
+  });
+  // It makes one each time.
+  const alone = mock.method(Date.prototype, "toLocaleTimeString");
+  const items = Array.from({ length: 200 }, (_, minute) => said(new Date(2026, 0, 5, 9, minute)));
+  const german = Object.assign(Object.create(texts), { locale: "de" });
+  const timeIn = (language) => arrangeByDay(items, language, new Date(2026, 0, 5, 12)).at(-1).meta;
+  timeIn(texts);
+  assert.match(timeIn(texts), /PM$/);
+  assert.equal(timeIn(german), "12:19");
+  assert.ok(made.mock.callCount() + alone.mock.callCount() <= 2);
+  mock.restoreAll();
+});
+
+test("a time that is none is left out", () => {
+  const [, item] = arrangeByDay([said("nonsense")], texts);
+  assert.equal(item.meta, "");
 });

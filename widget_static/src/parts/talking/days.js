@@ -27,9 +27,17 @@ export function arrangeByDay(items, texts, now = new Date()) {
   return arranged;
 }
 
+// Made once: to make one takes longer than all else that a message costs.
+let clock = null;
+
 /** The time of day, in the reader's own manner. */
 function timeOfDay(date, locale) {
-  return date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
+  if (clock?.locale !== locale) {
+    const format = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+    clock = { locale, format };
+  }
+  // Of a time that is none: what stands in the browser's storage may be anything.
+  return Number.isNaN(date.getTime()) ? "" : clock.format.format(date);
 }
 
 /** "Today", "Yesterday" or the date; the year only where it is another one. */
