@@ -58,8 +58,9 @@ async function bundle(entry, options) {
     write: false,
     ...options,
   });
-  // Terser's output takes 3 % less of the wire than that of esbuild's own minifier.
-  const compress = { ecma: 2020, passes: 3, unsafe_arrows: true };
+  // Terser's output takes 3 % less of the wire than that of esbuild's own minifier, and semicolons less than commas.
+  // No getter here does anything.
+  const compress = { ecma: 2020, passes: 3, pure_getters: true, sequences: false, unsafe_arrows: true };
   const { code } = await minify(result.outputFiles[0].text, {
     compress,
     ecma: 2020,

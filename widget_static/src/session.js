@@ -59,6 +59,9 @@ export class Chat extends Emitter {
     /** The ids and the key of the chat that is shown, also of one that is over; null where there is none. */
     this.shown = this._session = null;
     this._readSeq = 0;
+    // The draft's version in this chat: a tab that hears late of what another one wrote may write back what was
+    // before.
+    this._drafts = 0;
   }
 
   /** The chat's public ids, as far as there are any. */
@@ -198,7 +201,10 @@ export class Chat extends Emitter {
 
   /** The visitor has written `text` so far. */
   keepDraft(text) {
-    this._save(text);
+    this._adopt(this._storage.read().record);
+    this.draft = text;
+    this._drafts += 1;
+    this._save();
   }
 
   /** The visitor asks to go on after `trouble`. */
@@ -372,10 +378,10 @@ export class Chat extends Emitter {
   // What the chat's other tabs have written down of it; false when this is not its record.
   _adopt(record) {
     if (!record?.session_id || record.session_id !== this._session?.session_id) return false;
-    const { outbox, read_seq, draft } = record;
+    const { outbox, read_seq, draft, version = 0 } = record;
     this.store.adopt(outbox);
     if (Number.isSafeInteger(read_seq)) this._readSeq = Math.max(this._readSeq, read_seq);
-    if (typeof draft === "string") this.draft = draft;
+    if (typeof draft === "string" && version >= this._drafts) [this.draft, this._drafts] = [draft, version];
     return true;
   }
 
@@ -474,8 +480,10 @@ export class Chat extends Emitter {
 
   _onStorage() {
     const { record } = this._storage.read();
-    if (this._adopt(record)) this._changed();
-    else if (record?.session_id && (this.phase === "idle" || (this.phase === "over" && !this.isOpen)))
+    if (this._adopt(record)) {
+      if (record.version < this._drafts) this._save();
+      this._changed();
+    } else if (record?.session_id && (this.phase === "idle" || (this.phase === "over" && !this.isOpen)))
       this._join(record);
     // Another tab may have ended the chat: the server knows.
     else this.talk?.reconnectNow();
@@ -493,14 +501,14 @@ export class Chat extends Emitter {
   }
 
   // Something has happened in the chat: it is kept, and its time begins anew.
-  _save(draft) {
+  _save() {
     this._adopt(this._storage.read().record);
-    this.draft = draft ?? this.draft;
     if (!this._session && this.phase !== "starting") return false;
     const kept = {
       ...(this._session ?? { start_id: this._startId }),
       ...this.store.toJSON(),
       draft: this.draft,
+      version: this._drafts,
       read_seq: this._readSeq,
       timestamp: this._now(),
     };

@@ -46,8 +46,8 @@ class Area {
 
 /**
  * The one item that survives a page load. Its record is either a chat
- *   {session_id, session_key, conversation_id, messages, outbox, draft, timestamp, read_seq,
- *    session_expiry_ms}
+ *   {session_id, session_key, conversation_id, messages, outbox, draft, version (of the draft: 1, 2, 3 …),
+ *    timestamp, read_seq, session_expiry_ms}
  * or a chat that is still being started: the same with a start_id in place of the session's ids.
  * What belongs to this tab alone is in the tab's own storage.
  */

@@ -669,6 +669,35 @@ test("a half-written text is there on the next page and in the other tabs, and g
   assert.deepEqual([tab.chat.draft, other.chat.draft, browser.stored.draft], ["", "", ""]);
 });
 
+test("a text that was sent does not come back from a tab that heard of it late", async () => {
+  const tab = await startedTab();
+  tab.chat.keepDraft("half a");
+  const before = browser.stored;
+  tab.chat.keepDraft("");
+  browser.store(before);
+  tab.chat.wake();
+  assert.deepEqual([tab.chat.draft, browser.stored.draft], ["", ""]);
+  browser.store({ ...before, version: undefined, draft: "of an older release" });
+  const next = browser.tab();
+  next.chat.load();
+  assert.equal(next.chat.draft, "of an older release");
+});
+
+test("a tab with many drafts behind it takes over that of the next chat, which another one has begun", async () => {
+  const old = await startedTab();
+  for (const text of ["a", "ab", ""]) old.chat.keepDraft(text);
+  await old.chat.end();
+  old.chat.close();
+  const next = browser.tab();
+  next.chat.start();
+  await settled();
+  next.connection.ready();
+  next.chat.keepDraft("half a");
+  await settled();
+  assert.equal(old.chat.phase, "live");
+  assert.deepEqual([old.chat.draft, next.chat.draft, browser.stored.draft], ["half a", "half a", "half a"]);
+});
+
 test("a tab that missed what another one wrote does not undo it", async () => {
   const tab = await startedTab();
   browser.store({ ...browser.stored, draft: "half a", read_seq: 7, outbox: [UNSENT] });
