@@ -542,6 +542,7 @@ def test_what_is_known_of_the_visitor(client, tenant, alice):
         "timezone": "America/Toronto",
         "previous_outcome": "storage",
         "explanation": None,
+        "holds": [],
         "earlier": [],
     }
 
