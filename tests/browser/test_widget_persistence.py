@@ -522,6 +522,7 @@ def test_sm11_an_acknowledgement_after_the_end_changes_nothing(page: Page, tenan
     wait_for(page, lambda: Message.objects.filter(body="just before").exists())
     end_chat(page)
     expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
+    expect_sent(page, "just before")  # the history says so
     looks = message(page, "just before").inner_text()
     for send in held:
         with suppress(Exception):  # the socket may be gone by now
