@@ -330,7 +330,7 @@ test("going, coming and being busy are told in words", () => {
   const back = { kind: "back", at: "2026-03-02T12:02:10Z", gone_since: "2026-03-02T12:00:00Z" };
   assert.equal(asideText(back), "Came back after 2 min");
   const hold = { agent_name: "Bob", at: "2026-03-02T12:00:00Z", held_until: "2026-03-02T13:00:00Z" };
-  assert.match(asideText({ kind: "held", ...hold }, "en-GB"), /^Bob held the chat open until \d\d:00$/);
+  assert.equal(asideText({ kind: "held", ...hold }), "Bob held the chat open for 1 h");
   assert.equal(asideText({ kind: "let_go", ...hold, held_until: null }), "Bob let the chat go again");
   assert.equal(asideText({ kind: "newer than this page" }), "");
   assert.equal(busyText({ state: "online", load: 1, capacity: null }), "Online, 1 chat");

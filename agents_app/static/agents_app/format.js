@@ -223,14 +223,15 @@ export function localTime(timezone, now, locale) {
 const ASIDES = {
   left: () => "Left",
   back: ({ at, gone_since }) => `Came back after ${describeSpan(Date.parse(at) - Date.parse(gone_since))}`,
-  held: ({ agent_name, held_until }, locale) =>
-    `${agent_name} held the chat open until ${formatTime(held_until, locale)}`,
+  // Not until when: its own time stands behind each line, and two of them side by side are hard to tell apart.
+  held: ({ agent_name, at, held_until }) =>
+    `${agent_name} held the chat open for ${describeSpan(Date.parse(held_until) - Date.parse(at))}`,
   let_go: ({ agent_name }) => `${agent_name} let the chat go again`,
 };
 
 /** What stands between the messages: a visitor's going or coming, a hold. Of a kind that is newer than this page, "". */
-export function asideText(entry, locale) {
-  return ASIDES[entry.kind]?.(entry, locale) ?? "";
+export function asideText(entry) {
+  return ASIDES[entry.kind]?.(entry) ?? "";
 }
 
 /** How busy an agent is, such as "Online, 3 of 5 chats". */
