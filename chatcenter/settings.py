@@ -101,6 +101,7 @@ MEDIA_ROOT = env.text("MEDIA_ROOT", str(embedded.DATA_DIR / "media"))
 # --- PostgreSQL -----------------------------------------------------------------------------------
 # A pool, because ASGI serves every request and frame on a thread of its own choosing: kept connections
 # (CONN_MAX_AGE) would pile up, and a new one for each costs ten times the query.
+POOL_TIMEOUT_SECONDS = env.number("DATABASE_POOL_TIMEOUT_SECONDS", 10, minimum=1)
 DATABASES = {"default": env.database("DATABASE_URL")}
 # Our backend checks connections itself: CONN_HEALTH_CHECKS would do it a second time, and slowly (see there).
 DATABASES["default"] |= {"ENGINE": "chatcenter.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
@@ -116,10 +117,10 @@ DATABASES["default"]["OPTIONS"] = {
     "pool": {
         "min_size": env.number("DATABASE_POOL_MIN", 1),
         "max_size": env.number("DATABASE_POOL_MAX", 20, minimum=3),
-        "timeout": env.number("DATABASE_POOL_TIMEOUT_SECONDS", 10, minimum=1),
+        "timeout": POOL_TIMEOUT_SECONDS,
         # The pool tries again after 1, 2, 4 … s: unless it gives up soon, and begins anew for whoever asks next, it
-        # comes back from a long outage as late again as that has lasted.
-        "reconnect_timeout": 5,
+        # comes back from a long outage as late again as that has lasted, and who asks meanwhile waits in vain.
+        "reconnect_timeout": POOL_TIMEOUT_SECONDS / 2,
     },
 }
 

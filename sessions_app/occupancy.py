@@ -24,11 +24,16 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "chatcenter:sockets:"
 RENEW_SECONDS = 1.0
+# How long a session may have too many: a page that is loaded anew is here again before its old socket is known to be
+# gone, and the oldest tab must not go for that.
+SETTLE_SECONDS = 3.0
 # Longer than Redis is left alone after a failure (throttles.py): one failed renewal must not make a process forgotten.
 TTL_SECONDS = 10.0
 # Longer than one attempt at a Redis that does not answer takes; for what has no timeout, such as finding its address.
 ADMIT_SECONDS = 3.0
 BATCH = 500
+# So many times CHAT_MAX_SOCKETS_PER_SESSION one process has never, not even until then or while Redis fails.
+SURGE = 2
 
 # The process ARGV[1] declares fields, `a:ADDRESS` = its number of sockets and `s:SESSION` = their ages in ms, and shows
 # that it lives. Answers how many sockets all processes have of each field, and [session, number] where this process has
@@ -166,12 +171,12 @@ class Ledger:
         self._change(f"a:{address}")
 
     def enter(self, session_id: UUID, socket: Socket) -> None:
-        """``socket`` is the newest of the session. The oldest beyond CHAT_MAX_SOCKETS_PER_SESSION are closed: at once
-        those that are here, within seconds those of other processes."""
+        """``socket`` is the newest of the session. The oldest beyond CHAT_MAX_SOCKETS_PER_SESSION, of whatever process,
+        are closed when they still are too many after SETTLE_SECONDS."""
         sockets = self._sessions.setdefault(str(session_id), {})
         sockets[socket] = self._loop.time()
         self._change(f"s:{session_id}")
-        for oldest in list(sockets)[: -settings.CHAT_MAX_SOCKETS_PER_SESSION]:
+        for oldest in list(sockets)[: -SURGE * settings.CHAT_MAX_SOCKETS_PER_SESSION]:
             oldest.close(CLOSE_REPLACED)
 
     def leave(self, session_id: UUID, socket: Socket) -> None:
@@ -229,7 +234,7 @@ class Ledger:
         self._version += 1
         keys = [f"{PREFIX}processes", f"{PREFIX}crowded", f"{PREFIX}{self._id}"]
         args: list[object] = [self._id, self._known, self._version, int(is_whole)]
-        args += [round(TTL_SECONDS * 1000), settings.CHAT_MAX_SOCKETS_PER_SESSION, round(RENEW_SECONDS * 1000)]
+        args += [round(TTL_SECONDS * 1000), settings.CHAT_MAX_SOCKETS_PER_SESSION, round(SETTLE_SECONDS * 1000)]
         for field in batch:
             args += [field, self._value(field)]
         try:

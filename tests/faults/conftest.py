@@ -28,7 +28,7 @@ def either_server(_either_server, transactional_db):
 def world():
     """PostgreSQL, Redis and a database that nobody else uses: to be broken, and to be left whole again."""
     # A short pool timeout: what waits for a dead database says so sooner.
-    with World(Path(os.environ["TEST_RUN"]) / "broken", DATABASE_POOL_TIMEOUT_SECONDS="1") as world:
+    with World(Path(os.environ["TEST_RUN"]) / "broken", DATABASE_POOL_TIMEOUT_SECONDS="3") as world:
         yield world
 
 

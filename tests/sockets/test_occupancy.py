@@ -60,6 +60,7 @@ async def eventually(condition):
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch, settings):
     monkeypatch.setattr(occupancy, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(occupancy, "SETTLE_SECONDS", 0.05)
     monkeypatch.setattr(occupancy, "TTL_SECONDS", 1.0)
     monkeypatch.setattr(throttles, "_failed_at", -math.inf)
     settings.CHAT_MAX_SOCKETS_PER_ADDRESS = 3
@@ -200,9 +201,30 @@ async def test_beyond_five_sockets_of_a_session_the_oldest_of_any_process_goes(h
     assert [tab.codes for tab in new] == [[]] * 4
 
 
-async def test_those_of_one_process_are_closed_without_asking(here, session_id):
-    tabs = await here.enter_tabs(session_id, 6)
-    assert [tab.codes for tab in tabs] == [[4409]] + [[]] * 5
+async def test_a_tab_that_is_here_again_before_its_old_socket_is_gone_costs_nobody_a_socket(here, session_id):
+    tabs = await here.enter_tabs(session_id, 5)
+    tabs += await here.enter_tabs(session_id, 1)
+    here.leave(session_id, tabs.pop(3))
+    await eventually(lambda: not throttles._client().exists(f"{PREFIX}crowded"))
+    await here.declares(2)
+
+    assert not any(tab.codes for tab in tabs)
+
+
+async def test_beyond_ten_those_of_one_process_are_closed_without_asking(here, session_id):
+    tabs = await here.enter_tabs(session_id, 12)
+    assert [bool(tab.codes) for tab in tabs] == [True] * 2 + [False] * 10
+    await eventually(lambda: tabs[6].codes)
+    await here.declares(2)
+
+    assert [bool(tab.codes) for tab in tabs] == [True] * 7 + [False] * 5
+
+
+async def test_without_redis_no_process_keeps_more_than_ten(here, session_id, monkeypatch):
+    monkeypatch.setattr(throttles, "evaluate", lambda *_: None)
+    tabs = await here.enter_tabs(session_id, 11)
+
+    assert [tab.codes for tab in tabs] == [[4409]] + [[]] * 10
 
 
 async def test_a_tab_that_moves_between_processes_costs_nobody_a_socket(here, there, session_id):
