@@ -13,6 +13,7 @@ from bench.load import VISITOR, Crowd, Step
 
 CHATS = 200
 CALM_RATE = 200.0
+BEAT_SECONDS = 30.0
 # One of several lines goes on with a tab; one without a word is the pool's question whether the connection lives.
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): *(?:\n\t\s*)?([A-Za-z]*)")
 
@@ -174,7 +175,7 @@ def idle_memory(contestant: Ours | Bare, plan: Plan) -> float:
 
 @dataclass
 class Beating:
-    """Heartbeats of many sockets, every 30 s each."""
+    """Heartbeats of many sockets, every BEAT_SECONDS each. ``beats`` and ``pongs`` are all of them."""
 
     sockets: int
     connect_seconds: float
@@ -205,11 +206,13 @@ def heartbeats(contestant: Ours, stage: Stage, plan: Plan) -> Beating:
             idle.start()
             await asyncio.sleep(plan.beating_seconds / 2)
             idle.stop()
+            # Once round, so that the silence of those 30 s is over: who is silent is pinged.
+            warm_up = await crowd.beat(BEAT_SECONDS, BEAT_SECONDS)
             set_logging(stage, "all")
             watch = CpuWatch(stage, process)
             at = log.stat().st_size
             watch.start()
-            beats = await crowd.beat(30.0, plan.beating_seconds)
+            beats = await crowd.beat(BEAT_SECONDS, plan.beating_seconds)
             watch.stop()
             await asyncio.sleep(2)
             set_logging(stage, "none")
@@ -222,7 +225,7 @@ def heartbeats(contestant: Ours, stage: Stage, plan: Plan) -> Beating:
                 connect_seconds=took,
                 beats_per_second=beats / watch.seconds,
                 pongs=sum(dialect.pongs for dialect in dialects),
-                beats=beats,
+                beats=warm_up + beats,
                 statements_per_second=len(verbs) / (watch.seconds + 2),
                 statements={verb: verbs.count(verb) for verb in sorted(set(verbs))},
                 web_cpu_percent=watch.used["web"] / watch.seconds * 100,

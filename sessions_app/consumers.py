@@ -73,12 +73,14 @@ class VisitorConsumer(FrameConsumer):
         self._page: protocol.Page | None = None
         self._is_moving = False
         self._accepted_at = 0.0  # by the loop's clock
+        self._origin = ""
 
     async def accepted(self) -> None:
         self._accepted_at = asyncio.get_running_loop().time()
+        self._origin = sys.intern(origins.header(self.scope, b"origin"))
         peer = self.scope.get("client")
         forwarded_for = ",".join(origins.headers(self.scope, b"x-forwarded-for"))
-        # Interned: most of many sockets may come from one proxy.
+        # Interned, as the origin is: most of many sockets may come from one proxy.
         self.address = sys.intern(throttles.client_address(peer and peer[0], forwarded_for))
         if not await self.ledger.admit(self.address):
             self.address = None
@@ -162,10 +164,6 @@ class VisitorConsumer(FrameConsumer):
         self.send_error(error)
         if type(error) in CLOSE_CODES:
             self.close(CLOSE_CODES[type(error)])
-
-    @property
-    def _origin(self) -> str:
-        return origins.header(self.scope, b"origin")
 
     def _open(self, session_id: UUID, command: protocol.Hello) -> _Ready:
         """Checks key and origin, restores the session and reads the snapshot. After the subscription: what commits from

@@ -229,7 +229,7 @@ class Board:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[UUID, dict[BeatingSocket, bool]] = {}  # to whether its tab is visible
-        self._stamped_at: dict[UUID, float] = {}  # by the loop's clock
+        self._stamped_at: dict[UUID, float] = {}  # by the loop's clock, the longest ago first
         self._beats: dict[UUID, bool] = {}  # to whether the page was used
         self._waiting: dict[UUID, list[BeatingSocket]] = {}
         self._left: set[UUID] = set()
@@ -239,8 +239,12 @@ class Board:
     def enter(self, session_id: UUID, socket: BeatingSocket, *, is_visible: bool) -> None:
         """After a hello, which has stamped the session."""
         self._sockets.setdefault(session_id, {})[socket] = is_visible
-        self._stamped_at[session_id] = self._loop.time()
+        self._note_stamp(session_id)
         self._keep_flushing()
+
+    def _note_stamp(self, session_id: UUID) -> None:
+        self._stamped_at.pop(session_id, None)
+        self._stamped_at[session_id] = self._loop.time()
 
     def leave(self, session_id: UUID, socket: BeatingSocket) -> None:
         sockets = self._sockets.get(session_id, {})
@@ -287,13 +291,15 @@ class Board:
     async def _flush(self) -> None:
         now = self._loop.time()
         for session_id, stamped_at in self._stamped_at.items():
-            if now - stamped_at >= OPEN_SOCKET_SECONDS:
-                self._beats.setdefault(session_id, False)
+            if now - stamped_at < OPEN_SOCKET_SECONDS:
+                break
+            self._beats.setdefault(session_id, False)
         beats = {
             session_id: (any(self._sockets.get(session_id, {}).values()), is_active)
             for session_id, is_active in self._beats.items()
         }
-        waiting, left = self._waiting, self._left - self._sockets.keys()
+        waiting = self._waiting
+        left = {session_id for session_id in self._left if session_id not in self._sockets}
         self._beats, self._waiting, self._left = {}, {}, set()
         answers: dict[UUID, Beat | ChatError] = {}
         try:
@@ -301,8 +307,9 @@ class Board:
                 answers, held = await self._thread.run(stamp, beats)
                 for session_id in held:
                     self.see(session_id, is_active=beats[session_id][1])
-                for session_id in self._stamped_at.keys() & answers.keys():
-                    self._stamped_at[session_id] = now
+                for session_id in answers:
+                    if session_id in self._sockets:
+                        self._note_stamp(session_id)
             if left:
                 await self._thread.run(mark_left, left)
         except DatabaseError:

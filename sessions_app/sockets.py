@@ -7,6 +7,7 @@ own, so that a slow reader holds up nobody else.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -43,11 +44,11 @@ class Budget:
     def __init__(self, rates: tuple[tuple[int, int], ...]) -> None:
         self._rates = rates
         self._left = [float(count) for count, _ in rates]
-        self._at = asyncio.get_running_loop().time()
+        self._at = time.monotonic()
 
     def take(self) -> int:
         """How many ms to wait; 0 = the frame is within the budget."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         elapsed, self._at = now - self._at, now
         wait = 0.0
         for index, (count, seconds) in enumerate(self._rates):

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 import websockets
+from websockets.frames import Opcode
 
 from tests.chaos.world import ROOT
 from tests.faults.people import PATIENCE_SECONDS, Socket, Vera, history, pass_time, status, until
@@ -111,6 +112,30 @@ async def falls_silent(web):
 
         messages = (await asyncio.to_thread(history, web, vera))["messages"]
         assert [message["body"] for message in messages] == ["Can you hear me?", "And now?"]
+
+
+async def test_TR01_who_is_heard_of_anyway_is_not_pinged(webs):
+    """A ping after each second of silence."""
+
+    async def pings(web, every):
+        socket, _ = await (await Vera.many(web, 1))[0].at(web)
+        count, process = 0, socket.socket.process_event
+
+        def watch(frame):
+            nonlocal count
+            count += frame.opcode is Opcode.PING
+            process(frame)
+
+        socket.socket.process_event = watch
+        for _ in range(round(8 / every)):
+            await socket.send("ping")
+            await asyncio.sleep(every)
+        await socket.socket.close()
+        return count
+
+    for web in webs:
+        silent, lively = await asyncio.gather(pings(web, 8), pings(web, 0.2))
+        assert lively < silent / 2
 
 
 async def test_TR01_a_socket_with_nothing_but_heartbeats_stays_open(world, webs):

@@ -1,0 +1,93 @@
+"""uvicorn's protocols, with what a chat needs of them. `uvicorn --http chatcenter.uvicorn_protocols:PromptProtocol
+--ws chatcenter.uvicorn_protocols:ChatProtocol …`
+
+- A request that does not come ends. uvicorn itself waits for ever: a thousand connections with half a request each are
+  a thousand connections less.
+- Who is heard of anyway is not pinged; uvicorn pings everybody.
+- A client is read on while a few of its frames wait; uvicorn stops and starts again for every single one, which is two
+  calls of the kernel.
+"""
+
+import asyncio
+import math
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+REQUEST_SECONDS = 7.0
+MAX_QUEUED_FRAMES = 32
+
+
+class PromptProtocol(AutoHTTPProtocol):
+    """A head must be there within REQUEST_SECONDS; of a body, something must come as often."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._start_timer()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        is_handled = self.cycle is not None and not self.cycle.response_complete
+        if self.transport.get_protocol() is not self or (is_handled and not self.cycle.more_body):
+            self._stop_timer()
+        elif is_handled or self._timer is None:
+            self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self.flow.read_paused:  # nothing comes because we do not read
+            self._start_timer()
+        else:
+            self.transport.close()
+
+
+class ChatProtocol(WebSocketsSansIOProtocol):
+    """Pings after ping_interval (and at most a second) without a byte from the client, and gives up ping_timeout later
+    unless one has come."""
+
+    _heard_at = 0.0  # by the loop's clock
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
+        super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        is_paused = self.read_paused
+        self.read_paused = True  # so that it is not done now
+        super().send_receive_event_to_app()
+        self.read_paused = is_paused
+        if not is_paused and self.queue.qsize() > MAX_QUEUED_FRAMES:
+            self.read_paused = True
+            self.transport.pause_reading()  # until receive() has taken all of them
+
+    def schedule_ping(self) -> None:
+        # By the whole second: a loop wakes once for all whose time has come, and not for each.
+        due = math.ceil(self._heard_at + self.ping_interval)
+        self.ping_timer = self.loop.call_at(due, self.send_keepalive_ping)
+
+    def send_keepalive_ping(self) -> None:
+        if self.loop.time() - self._heard_at < self.ping_interval:
+            self.schedule_ping()
+        else:
+            super().send_keepalive_ping()
+
+    def keepalive_timeout(self) -> None:
+        if self._heard_at >= self.ping_sent_at:
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+        else:
+            super().keepalive_timeout()

@@ -1,0 +1,145 @@
+"""What chatcenter/daphne_server.py does inside daphne; what clients see of it is in tests/faults/."""
+
+import asyncio
+
+import pytest
+
+from chatcenter import daphne_server
+from chatcenter.daphne_server import ChatProtocol, ChatServer
+
+pytestmark = pytest.mark.asyncio
+
+
+class Peer:
+    """A connection's protocol."""
+
+    def __init__(self):
+        self.exceptions = []
+
+    def handle_exception(self, exception):
+        self.exceptions.append(exception)
+
+
+class Unseen(dict):
+    """The details of a connection that need not be looked at."""
+
+    def get(self, *_):
+        raise AssertionError
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Its applications wait for a frame, and then return or raise it."""
+
+    async def application(scope, receive, send):
+        if isinstance(frame := await receive(), Exception):
+            raise frame
+
+    monkeypatch.setattr(daphne_server.reactor, "callLater", lambda *_: None)
+    server = ChatServer(application, endpoints=["tcp:port=0"])
+    server.connections = {}
+    return server
+
+
+def connect(server):
+    peer = Peer()
+    server.protocol_connected(peer)
+    return peer, server.create_application(peer, {"type": "websocket"})
+
+
+async def send(queue, frame):
+    queue.put_nowait(frame)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_connections_that_stay_are_not_looked_at(server):
+    server.protocol_connected(idle := Peer())
+    server.connections[idle] = Unseen(server.connections[idle])
+    leaving, queue = connect(server)
+    await send(queue, "bye")
+    server.protocol_disconnected(leaving)
+    server.application_checker()
+
+    assert list(server.connections) == [idle]
+
+
+async def test_who_leaves_after_its_application_is_forgotten(server):
+    peer, queue = connect(server)
+    await send(queue, "bye")
+    server.application_checker()
+    assert "application_instance" not in server.connections[peer]
+    server.application_checker()
+    server.protocol_disconnected(peer)
+    server.application_checker()
+
+    assert not server.connections
+
+
+async def test_who_leaves_before_its_application_is_forgotten_when_that_returns(server):
+    peer, queue = connect(server)
+    server.protocol_disconnected(peer)
+    server.application_checker()
+    assert peer in server.connections
+    await send(queue, "bye")
+    server.application_checker()
+
+    assert not server.connections
+
+
+async def test_an_application_that_outlives_its_connection_is_ended(server):
+    server.application_close_timeout = -1
+    peer, _ = connect(server)
+    server.protocol_disconnected(peer)
+    server.application_checker()
+    await asyncio.sleep(0)
+    server.application_checker()
+
+    assert not server.connections
+
+
+async def test_an_application_that_fails_is_told_to_its_connection(server):
+    peer, queue = connect(server)
+    await send(queue, failure := ValueError("of the application"))
+    server.application_checker()
+
+    assert peer.exceptions == [failure]
+
+
+class Transport:
+    """Twisted's, of a kernel that takes ``room`` bytes."""
+
+    dataBuffer, offset, _tempDataLen, disconnecting = b"", 0, 0, False
+
+    def __init__(self, room):
+        self.room, self.sent, self.socket = room, b"", self
+
+    def send(self, data):
+        if not self.room:
+            raise BlockingIOError
+        taken, self.room = data[: self.room], max(0, self.room - len(data))
+        self.sent += taken
+        return len(taken)
+
+    def write(self, data):
+        self.dataBuffer += data
+
+
+@pytest.mark.parametrize("room", [0, 1, 5, 6, 100])
+async def test_frames_that_the_kernel_does_not_take_wait_in_their_order(room):
+    protocol = ChatProtocol()
+    protocol.transport = Transport(room)
+    for data in (b"first ", b"second ", b"third"):
+        protocol._write(data)
+        protocol.transport.room += 1
+
+    assert protocol.transport.sent + protocol.transport.dataBuffer == b"first second third"
+
+
+async def test_what_is_closing_is_left_to_twisted():
+    protocol = ChatProtocol()
+    protocol.transport = Transport(100)
+    protocol.transport.disconnecting = True
+    protocol._write(b"late")
+
+    assert protocol.transport.dataBuffer == b"late"
