@@ -58,7 +58,8 @@ class ChatProtocol(WebSocketProtocol):
             self._write(self.factory.prepareMessage(payload, isBinary).payloadHybi)
 
     def _write(self, data: bytes) -> None:
-        """Twisted's own way takes a turn of the loop for each write, and tells the kernel twice to watch the socket."""
+        """Twisted's own way takes a turn of the loop for each write, and tells the kernel twice to watch the socket.
+        For plain TCP, which is all that bin/web binds."""
         if not self.unread_bytes and not self.transport.disconnecting:
             with contextlib.suppress(OSError):  # full, or broken: Twisted will see
                 data = data[self.transport.socket.send(data) :]
@@ -149,15 +150,18 @@ class ChatServer(daphne.server.Server):
         self._ending.add(protocol)
 
     def application_checker(self) -> None:
-        every = self.connections
-        self.connections = {protocol: every[protocol] for protocol in self._ending}
+        # Without those that are gone already: an application's callback may come after it was seen to have returned.
+        looked_at = self._ending & self.connections.keys()
+        self._ending = set()
+        every, self.connections = self.connections, {protocol: self.connections[protocol] for protocol in looked_at}
         try:
             super().application_checker()
         finally:
             rest, self.connections = self.connections, every
-        for protocol in self._ending - rest.keys():
+        for protocol in looked_at - rest.keys():
             del every[protocol]
-        self._ending = {protocol for protocol, details in rest.items() if "disconnected" in details}
+        every.update(rest)  # with requests that have come meanwhile on the connection of one that failed
+        self._ending |= {protocol for protocol in looked_at & rest.keys() if "disconnected" in rest[protocol]}
 
 
 def with_backlog(a_reactor, description: str):

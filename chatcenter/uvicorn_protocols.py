@@ -4,8 +4,8 @@
 - A request that does not come ends. uvicorn itself waits for ever: a thousand connections with half a request each are
   a thousand connections less.
 - Who is heard of anyway is not pinged; uvicorn pings everybody.
-- A client is read on while a few of its frames wait; uvicorn stops and starts again for every single one, which is two
-  calls of the kernel.
+- A client is read on until MAX_QUEUED_FRAMES and what one read brings are waiting; uvicorn stops and starts again for
+  every single frame, which is two calls of the kernel.
 """
 
 import asyncio
@@ -75,8 +75,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()  # until receive() has taken all of them
 
     def schedule_ping(self) -> None:
-        # By the whole second: a loop wakes once for all whose time has come, and not for each.
-        due = math.ceil(self._heard_at + self.ping_interval)
+        # By the whole second: the loop wakes for many at once, and not for each.
+        due = math.ceil(max(self._heard_at, self.ping_sent_at) + self.ping_interval)
         self.ping_timer = self.loop.call_at(due, self.send_keepalive_ping)
 
     def send_keepalive_ping(self) -> None:

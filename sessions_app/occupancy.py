@@ -2,7 +2,7 @@
 
 Each process declares its own figures in a Redis hash of its own, absolute ones: to write them twice does no harm, and
 nothing can drift. A process that is not heard of for TTL_SECONDS does not count any more. What Redis forgets is
-declared anew, and while Redis fails nobody is refused and nobody closed.
+declared anew, and while Redis fails nobody is refused, and nobody closed but beyond SURGE.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "chatcenter:sockets:"
 RENEW_SECONDS = 1.0
-# How long a session may have too many: a page that is loaded anew is here again before its old socket is known to be
-# gone, and the oldest tab must not go for that.
+# How long a session may have too many without any of them coming or going: a page that is loaded anew is here again
+# before its old socket is known to be gone, and the oldest tab must not go for that.
 SETTLE_SECONDS = 3.0
 # Longer than Redis is left alone after a failure (throttles.py): one failed renewal must not make a process forgotten.
 TTL_SECONDS = 10.0
 # Longer than one attempt at a Redis that does not answer takes; for what has no timeout, such as finding its address.
 ADMIT_SECONDS = 3.0
 BATCH = 500
-# So many times CHAT_MAX_SOCKETS_PER_SESSION one process has never, not even until then or while Redis fails.
+# So many times CHAT_MAX_SOCKETS_PER_SESSION one process never has, not even until then or while Redis fails.
 SURGE = 2
 
 # The process ARGV[1] declares fields, `a:ADDRESS` = its number of sockets and `s:SESSION` = their ages in ms, and shows
@@ -172,7 +172,7 @@ class Ledger:
 
     def enter(self, session_id: UUID, socket: Socket) -> None:
         """``socket`` is the newest of the session. The oldest beyond CHAT_MAX_SOCKETS_PER_SESSION, of whatever process,
-        are closed when they still are too many after SETTLE_SECONDS."""
+        are closed when they still are too many SETTLE_SECONDS after the last one came or went."""
         sockets = self._sessions.setdefault(str(session_id), {})
         sockets[socket] = self._loop.time()
         self._change(f"s:{session_id}")

@@ -20,6 +20,12 @@ class Peer:
         self.exceptions.append(exception)
 
 
+async def send(queue, frame):
+    queue.put_nowait(frame)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 class Unseen(dict):
     """The details of a connection that need not be looked at."""
 
@@ -45,12 +51,6 @@ def connect(server):
     peer = Peer()
     server.protocol_connected(peer)
     return peer, server.create_application(peer, {"type": "websocket"})
-
-
-async def send(queue, frame):
-    queue.put_nowait(frame)
-    for _ in range(3):
-        await asyncio.sleep(0)
 
 
 async def test_connections_that_stay_are_not_looked_at(server):
@@ -85,6 +85,33 @@ async def test_who_leaves_before_its_application_is_forgotten_when_that_returns(
     server.application_checker()
 
     assert not server.connections
+
+
+async def test_what_is_seen_to_have_returned_before_its_callback_runs_is_forgotten_once(server):
+    peer, queue = connect(server)
+    application = server.connections[peer]["application_instance"]
+    server.protocol_disconnected(peer)
+    queue.put_nowait("bye")
+    while not application.done():
+        asyncio.get_running_loop().call_soon(server.application_checker)
+        await asyncio.sleep(0)
+    server.application_checker()
+    await asyncio.sleep(0)
+    server.application_checker()
+
+    assert not server.connections
+
+
+async def test_a_request_that_comes_while_another_one_fails_is_kept(server):
+    peer, queue = connect(server)
+    peer.handle_exception = lambda _: server.protocol_connected(following)
+    following = Peer()
+    await send(queue, ValueError("of the application"))
+    server.application_checker()
+    server.protocol_disconnected(peer)
+    server.application_checker()
+
+    assert list(server.connections) == [following]
 
 
 async def test_an_application_that_outlives_its_connection_is_ended(server):

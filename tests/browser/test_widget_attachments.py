@@ -207,6 +207,19 @@ def test_a_reload_that_loses_a_file_says_so(page: Page, shop, tenant):
     assert sent_names() == []
 
 
+def test_a_reload_asks_for_no_file_that_cannot_be_sent_anyway(page: Page, shop, tenant):
+    visit(page, shop, tenant)
+    write(page, "hello")
+    expect_sent(page, "hello")
+    choose(page, ("tool.exe", b"MZ"))
+    expect(row(page, "tool.exe")).to_contain_text("This kind of file cannot be sent")
+    assert page.evaluate("sessionStorage.getItem('cc_chat_files')") is None
+    page.reload()
+    open_chat(page)
+    expect(message(page, "hello")).to_be_visible()
+    expect(row(page, "tool.exe")).to_have_count(0)
+
+
 def test_a_file_that_is_removed_while_it_is_sent_makes_way_for_the_next(page: Page, shop, tenant):
     visit(page, shop, tenant)
     page.route(UPLOAD, lambda route: None, times=1)

@@ -96,9 +96,10 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
   const problemText = (problem) =>
     texts.get(`file.${problem}`, { size: sizeText(rules.max_bytes, texts.locale) });
 
-  // What a reload would lose.
+  // What a reload would lose, and choosing it again could bring.
   function keep() {
-    const names = entries.filter(({ state }) => state !== "sent").map(({ name }) => name);
+    const isSettled = ({ state, problem }) => state === "sent" || FINAL.includes(problem);
+    const names = entries.filter((entry) => !isSettled(entry)).map(({ name }) => name);
     try {
       if (names.length) sessionStorage.setItem(note, JSON.stringify({ id: chat.ids.sessionId, names }));
       else sessionStorage.removeItem(note);
