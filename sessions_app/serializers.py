@@ -212,6 +212,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "disconnect_timeout_ms": session.tenant.disconnect_timeout_seconds * 1000,
         "expiry_warning_ms": session.tenant.expiry_warning_seconds * 1000,
         "held_until": _held_until(session, now),
+        "expires_at": timestamp(session.expires_at) if session.is_expiring(now) else None,
         "last_seq": session.last_seq,
         "last_message": None if last_message is None else _preview(last_message, session),
         "visitor_read_seq": session.visitor_read_seq,

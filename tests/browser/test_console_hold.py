@@ -72,6 +72,8 @@ def test_the_seconds_before_an_idle_chats_end_are_counted_from_the_websites_warn
     is_left_idle(vera, minutes=4)
     expect(subtitle(page)).to_have_text(re.compile(r"^Online, idle: will be closed in (4:00|3:\d\d)$"))
     expect(panel(page)).to_contain_text("idle: will be closed in")
+    page.reload()
+    expect(subtitle(page)).to_contain_text("idle: will be closed in")
 
 
 def test_a_chat_that_is_held_outlives_its_visitors_leaving_until_it_is_let_go(page, alice, server):

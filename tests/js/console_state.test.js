@@ -32,6 +32,7 @@ function summary(id, fields = {}) {
     customer_name: "",
     waiting_since: at(0),
     last_activity_at: at(0),
+    expires_at: null,
     last_seen_at: at(0),
     presence: "online",
     last_seq: 1,
@@ -658,13 +659,20 @@ test("the moment at which an idle chat will be closed is known until somebody wr
 
   state.apply("session.changed", { session: told(summary("a", { tags: ["vip"], held_until: at(3600) })) });
   assert.equal(state.summary("a").held_until, at(3600));
-  assert.equal(state.summary("a").expires_at, at(120), "no summary tells it");
+  assert.equal(state.summary("a").expires_at, at(120), "the summary is from before");
   state.apply("session.changed", { session: told(summary("a", { last_activity_at: at(9) })) });
-  assert.equal(state.summary("a").expires_at, undefined);
+  assert.equal(state.summary("a").expires_at, null);
 
   state.apply("chat.session.expiring", { session_id: "a", at: at(120), server_time: at(0) });
   state.apply("chat.message.new", { message: message("a", 2) });
-  assert.equal(state.summary("a").expires_at, undefined);
+  assert.equal(state.summary("a").expires_at, null);
+  state.apply("session.changed", { session: told(summary("a", { last_seq: 1, expires_at: at(120) })) });
+  assert.equal(state.summary("a").expires_at, null, "somebody has written since");
+});
+
+test("a chat that is about to be closed is known as such from the start", () => {
+  ready([summary("a", { expires_at: at(120) })]);
+  assert.equal(state.summary("a").expires_at, at(120));
 });
 
 test("a snapshot that the server could not give is asked for again at the next difference", () => {

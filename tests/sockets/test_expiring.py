@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from sessions_app import services
+from sessions_app.serializers import timestamp
 from tests.factories import age, fresh, make_agent, make_session, make_tenant
 from tests.sockets.conftest import in_db, until
 
@@ -40,6 +41,17 @@ async def test_both_sides_are_warned_of_the_moment(sockets, shop):
         warning = await socket.expect(EXPIRING)
         assert warning["session_id"] == str(vera.session.session_id)
         assert 110 <= seconds_left(warning) <= 120
+
+
+async def test_a_console_that_comes_later_knows_the_moment(sockets, shop):
+    alice = await in_db(make_agent, "alice", [shop])
+    idle, busy = [await in_db(make_session, shop, says="Hello") for _ in range(2)]
+    await idle_for(idle, minutes=28)
+    _, ready = await sockets.console(alice)
+
+    told = {summary["session_id"]: summary["expires_at"] for summary in ready["sessions"]}
+    until = (await in_db(fresh, idle)).expires_at
+    assert told == {str(idle.session.session_id): timestamp(until), str(busy.session.session_id): None}
 
 
 async def test_who_is_still_here_puts_it_off_for_everybody(sockets, shop):

@@ -587,14 +587,20 @@ function newest(known, incoming) {
   if (known.last_seq > incoming.last_seq) {
     for (const field of NEWEST) merged[field] = known[field];
   }
-  // Its event told it, no summary does; it stands as long as nobody uses the chat.
-  if (known.expires_at && known.last_activity_at === merged.last_activity_at) {
-    merged.expires_at = known.expires_at;
-  }
+  // Its event may have told it before the summary could; it stands as long as nobody uses the chat.
+  if (known.last_activity_at === merged.last_activity_at) merged.expires_at ??= known.expires_at;
   return withRead(merged, "agent", merged.agent_read_seq);
 }
 
-const NEWEST = ["last_seq", "last_message", "last_activity_at", "waiting_since", "last_text", "unread"];
+const NEWEST = [
+  "last_seq",
+  "last_message",
+  "last_activity_at",
+  "expires_at",
+  "waiting_since",
+  "last_text",
+  "unread",
+];
 
 /**
  * A summary of an event lacks `last_text` and `unread`: what is known of them goes on with its last message.
@@ -626,7 +632,7 @@ function withMessage(session, message) {
   if (message.sender_type === "system") return changed;
   Object.assign(changed, withText(changed, message));
   changed.last_activity_at = message.created_at;
-  delete changed.expires_at;
+  changed.expires_at = null;
   changed.waiting_since =
     message.sender_type === "visitor" ? (session.waiting_since ?? message.created_at) : null;
   return changed;
