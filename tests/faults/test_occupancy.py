@@ -23,7 +23,7 @@ from tests.conftest import run_server
 from tests.factories import make_session, make_tenant
 from tests.faults.test_clients import close_code, hello_of, path_of
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 20
 OFFICE, HOME = "198.51.100.1", "198.51.100.2"
 
 

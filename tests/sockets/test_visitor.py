@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, OperationalError, transaction
 
-from sessions_app import consumers, events, presence, selectors, services
+from sessions_app import consumers, events, occupancy, presence, selectors, services
 from sessions_app.models import ChatSession, Message
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say, transitions
@@ -452,7 +452,8 @@ async def test_a_visitor_never_hears_of_another_session(sockets, tenant, vera):
 # --- coming and going ---------------------------------------------------------------------------------------------
 
 
-async def test_the_oldest_of_too_many_sockets_goes(sockets, vera, settings):
+async def test_the_oldest_of_too_many_sockets_goes(sockets, vera, settings, monkeypatch):
+    monkeypatch.setattr(occupancy, "SETTLE_SECONDS", 0.1)
     settings.CHAT_MAX_SOCKETS_PER_SESSION = 2
     tabs = [sockets.visitor(vera) for _ in range(3)]
     for tab in tabs:
