@@ -51,9 +51,17 @@ def run(command, env, stop_signal=signal.SIGTERM):
     """Runs the command to its end and returns its exit code; interrupted, it is stopped first."""
     process = start(command, env, stop_signal)
     try:
-        return process.wait()
+        return wait(process)
     finally:
         stop(process, stop_signal)
+
+
+def wait(process):
+    """To its end; returns its exit code. Not by `process.wait()`: a signal that comes just before it blocks would be
+    handled when it returns, which may be never."""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(STOP_SECONDS)
 
 
 def stop(process, stop_signal=signal.SIGTERM):

@@ -134,6 +134,21 @@ def test_a_killed_run_leaves_no_process_and_does_not_spoil_the_next(clone, port)
     assert living(clone) == []
 
 
+# The signal is another thread's, so it does not wake the one that waits: as if it had come just before.
+UNHEARD = """
+import _children, os, signal, threading
+_children.interrupt_on_signals()
+threading.Timer(0.5, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+_children.run(["sleep", "600"], os.environ)
+"""
+
+
+def test_a_signal_that_comes_just_before_the_waiting_is_heard():
+    command, path = [sys.executable, "-c", UNHEARD], os.pathsep.join([str(ROOT / "bin"), str(ROOT)])
+    done = subprocess.run(command, env=environment(PYTHONPATH=path), stdin=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM
+
+
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
