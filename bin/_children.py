@@ -1,6 +1,7 @@
 """The processes that bin/dev and bin/test start: none of them outlives the command, however it ends."""
 
 import contextlib
+import math
 import signal
 import subprocess
 import sys
@@ -57,11 +58,9 @@ def run(command, env, stop_signal=signal.SIGTERM):
 
 
 def wait(process):
-    """To its end; returns its exit code. Not by `process.wait()`: a signal that comes just before it blocks would be
-    handled when it returns, which may be never."""
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(STOP_SECONDS)
+    """To its end; returns its exit code. Without a timeout `process.wait()` blocks in the kernel, and a signal that
+    comes just before is handled when it returns, which may be never; with one it looks every 50 ms."""
+    return process.wait(math.inf)
 
 
 def stop(process, stop_signal=signal.SIGTERM):
