@@ -1,12 +1,11 @@
 """Who is gone, who may come back, and when: boundaries, reopening, the sweep. Clocks are moved, nobody waits."""
 
-import threading
-from collections import Counter
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from sessions_app import presence, services
 from sessions_app.errors import SessionOver, Taken
@@ -24,6 +23,7 @@ from tests.factories import (
     say,
     transitions,
 )
+from tests.racing import in_thread, racers
 
 pytestmark = pytest.mark.django_db
 
@@ -320,21 +320,6 @@ def test_the_command_says_what_it_would_do_and_does_nothing_then(tenant, capsys)
     assert capsys.readouterr().out == "0 abandoned\n"
 
 
-def in_thread(function):
-    """Starts ``function`` on a thread with a connection of its own; returns the thread and its results."""
-    results = []
-
-    def run():
-        try:
-            results.append(function())
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, results
-
-
 @pytest.mark.django_db(transaction=True)
 def test_SM03_a_session_whose_message_is_being_committed_is_not_swept():
     session = make_session(make_tenant(), says="Hello")
@@ -369,91 +354,39 @@ def test_SM03_a_message_that_waited_for_the_sweep_reopens_the_session():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_SW02_two_sweeps_at_once_make_one_transition_a_session():
-    tenant = make_tenant()
-    sessions = [make_session(tenant, says="Hello") for _ in range(40)]
-    for session in sessions:
-        age(session, minutes=6)
-    barrier = threading.Barrier(2)
-
-    def sweep():
-        barrier.wait()
-        return services.sweep(batch_size=5)
-
-    workers = [in_thread(sweep) for _ in range(2)]
-    for thread, _ in workers:
-        thread.join()
-
-    assert sum((results[0] for _, results in workers), start=Counter())["disconnected"] == 40
-    for session in sessions:
-        assert transitions(session) == [("queued", "abandoned", "disconnected")]
-
-
-@pytest.mark.django_db(transaction=True)
 def test_SM04_two_agents_accept_and_exactly_one_has_it():
     tenant = make_tenant()
     agents = [make_agent("alice", [tenant]), make_agent("bob", [tenant])]
-    for _ in range(20):
-        session = make_session(tenant, says="Hello")
-        barrier = threading.Barrier(2)
-
-        def accept(agent, session=session, barrier=barrier):
-            barrier.wait()
-            try:
-                services.accept_session(session.session.session_id, actor(agent))
-            except Taken as refusal:
-                return refusal.details["agent_name"]
-            return None
-
-        races = [in_thread(lambda agent=agent: accept(agent)) for agent in agents]
-        for thread, _ in races:
-            thread.join()
-        answers = sorted(str(results[0]) for _, results in races)
-        winner = fresh(session).assigned_to.first_name
-        assert answers == sorted(["None", winner])
-        assert transitions(session) == [("queued", "active", "accepted")]
+    with racers(2) as race:
+        for _ in range(20):
+            session = make_session(tenant, says="Hello")
+            outcomes = race(*[partial(services.accept_session, session.session.session_id, actor(a)) for a in agents])
+            [refusal] = [outcome for outcome in outcomes if isinstance(outcome, Taken)]
+            assert refusal.details["agent_name"] == fresh(session).assigned_to.first_name
+            assert transitions(session) == [("queued", "active", "accepted")]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_SM01_SM02_ends_and_messages_at_once_leave_one_end_and_nothing_after_it():
     tenant = make_tenant()
-    for _ in range(20):
-        session = make_session(tenant, says="Hello")
-        barrier = threading.Barrier(3)
+    with racers(3) as race:
+        for _ in range(20):
+            session = make_session(tenant, says="Hello")
+            end = partial(services.end_session, session.session.session_id, VISITOR)
+            *ended, outcome = race(end, end, partial(post, session, "One more"))
 
-        def at_once(function, barrier=barrier):
-            def run():
-                barrier.wait()
-                return function()
-
-            return in_thread(run)
-
-        end = lambda session=session: services.end_session(session.session.session_id, VISITOR)  # noqa: E731
-        races = [at_once(end), at_once(end), at_once(lambda session=session: post(session, "One more"))]
-        for thread, _ in races:
-            thread.join()
-
-        assert [results[0].status for _, results in races[:2]] == ["ended", "ended"]
-        assert transitions(session) == [("queued", "ended", "visitor")]
-        row = fresh(session)
-        last = row.messages.order_by("-seq").first()
-        assert (last.seq, last.body) == (row.last_seq, "The visitor ended the chat")
-        outcome = races[2][1][0]
-        assert isinstance(outcome, SessionOver) or bodies(session) == ["Hello", "One more"]
+            assert [row.status for row in ended] == ["ended", "ended"]
+            assert transitions(session) == [("queued", "ended", "visitor")]
+            row = fresh(session)
+            last = row.messages.order_by("-seq").first()
+            assert (last.seq, last.body) == (row.last_seq, "The visitor ended the chat")
+            assert isinstance(outcome, SessionOver) or bodies(session) == ["Hello", "One more"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_SM06_the_same_start_at_the_same_moment_is_one_session():
     tenant = make_tenant()
-    for _ in range(10):
-        start_id = uuid4()
-        barrier = threading.Barrier(4)
-
-        def start(start_id=start_id, barrier=barrier):
-            barrier.wait()
-            return make_session(tenant, start_id=start_id)
-
-        races = [in_thread(start) for _ in range(4)]
-        for thread, _ in races:
-            thread.join()
-        assert len({(results[0].session.pk, results[0].session_key) for _, results in races}) == 1
+    with racers(4) as race:
+        for _ in range(10):
+            started = race(*[partial(make_session, tenant, start_id=uuid4())] * 4)
+            assert len({(one.session.pk, one.session_key) for one in started}) == 1

@@ -7,18 +7,17 @@ from functools import partial
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents_app import selectors, services
 from agents_app.models import Agent
 from sessions_app import events
 from sessions_app import services as chats
-from sessions_app.errors import Taken
 from sessions_app.models import ChatSession, Message, SessionEvent
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, fresh, make_agent, make_session, make_tenant, say, transitions
-from tests.test_abandonment import in_thread
+from tests.racing import Lead, in_thread, racers
 
 pytestmark = pytest.mark.django_db
 
@@ -204,24 +203,10 @@ def test_a_tenant_that_assigns_by_hand_costs_no_call(alice, called):
 RACES = 200
 
 
-def at_once(*functions) -> list[object]:
-    """Runs each on a thread with a connection of its own, all from the same moment; their results."""
-    barrier = threading.Barrier(len(functions))
-    results: list[object] = [None] * len(functions)
-
-    def run(index, function):
-        try:
-            barrier.wait()
-            results[index] = function()
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+@pytest.fixture
+def race(transactional_db):
+    with racers(2) as race:
+        yield race
 
 
 @pytest.fixture
@@ -248,46 +233,44 @@ def loads() -> dict[str, int]:
     return Counter(ChatSession.objects.filter(status="active").values_list("assigned_to__username", flat=True))
 
 
-def test_SM04_two_processes_assign_once_and_beyond_nobodys_capacity(shop):
+def test_SM04_two_processes_assign_once_and_beyond_nobodys_capacity(shop, race):
     waiting = [make_session(shop, says="Hello") for _ in range(3)]
     for _ in range(RACES):
-        at_once(services.assign_waiting_chats, services.assign_waiting_chats)
+        race(services.assign_waiting_chats, services.assign_waiting_chats)
         assert loads() == {"alice": 1, "bob": 1}
         assert [len(transitions(session)) for session in waiting] == [1, 1, 0]
         wait_again(*waiting)
 
 
-def test_SM04_two_chats_at_once_do_not_get_the_same_free_place(shop):
+def test_SM04_two_chats_at_once_do_not_get_the_same_free_place(shop, race):
     change(Agent.objects.get(user__username="alice"), availability="away")
     waiting = [make_session(shop, says="Hello") for _ in range(2)]
     first, second = (partial(chats.assign_session, session.session.session_id) for session in waiting)
     for _ in range(RACES):
-        at_once(first, second)
+        race(first, second)
         assert loads() == {"bob": 1}
         wait_again(*waiting)
 
 
-def test_SM04_an_assignment_racing_an_acceptance_has_one_winner(shop):
+def test_SM04_an_assignment_racing_an_acceptance_has_one_winner(shop, race):
     bob = Agent.objects.get(user__username="bob")
     change(bob, availability="away")
     bobs = actor(bob)
     session = make_session(shop, says="Hello")
-    winners = Counter()
-
-    def accept():
-        try:
-            return chats.accept_session(session.session.session_id, bobs).assigned_to_id
-        except Taken as refusal:
-            return refusal.details["agent_name"]
-
+    accept = partial(chats.accept_session, session.session.session_id, bobs)
+    winners, lead = set(), Lead()
     for _ in range(RACES):
-        answer, _ = at_once(accept, services.assign_waiting_chats)
+        answer, _ = race(accept, services.assign_waiting_chats, lead=lead)
         [(_, _, reason)] = transitions(session)
-        assert answer == (bob.user_id if reason == "accepted" else "Alice")
+        if reason == "accepted":
+            assert answer.assigned_to_id == bob.user_id
+        else:
+            assert answer.details["agent_name"] == "Alice"
         assert loads() == {"bob" if reason == "accepted" else "alice": 1}
-        winners[reason] += 1
+        winners.add(reason)
+        lead.follow(reason == "accepted")
         wait_again(session)
-    assert set(winners) == {"accepted", "assigned"}
+    assert winners == {"accepted", "assigned"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -316,46 +299,49 @@ def test_who_comes_back_waits_for_nobody_who_holds_the_agents_room():
     assert (fresh(vera).status, holder(vera)) == ("queued", None)
 
 
-def test_a_reopening_racing_an_assignment_never_exceeds_the_capacity(shop):
+def test_a_reopening_racing_an_assignment_never_exceeds_the_capacity(shop, race):
     change(Agent.objects.get(user__username="alice"), availability="away")
     bob = Agent.objects.get(user__username="bob")
     back, new = make_session(shop, says="Hello"), make_session(shop, says="Hello")
     lost = ChatSession.objects.filter(pk=back.session.pk)
-    outcomes = Counter()
+    outcomes, lead = set(), Lead()
     for _ in range(RACES):
         closed = {"status": "abandoned", "closed_reason": "disconnected", "stage": "missed", "closed_at": Now()}
         lost.update(assigned_to=bob.user, last_seen_at=Now() - timedelta(minutes=6), **closed)
-        at_once(lambda: say(back, "I am back"), services.assign_waiting_chats)
+        race(lambda: say(back, "I am back"), services.assign_waiting_chats, lead=lead)
         assert loads() == {"bob": 1}
         assert sorted([fresh(back).status, fresh(new).status]) == ["active", "queued"]
-        outcomes[holder(back)] += 1
+        outcomes.add(holder(back))
+        lead.follow(holder(back) == "bob")
         wait_again(back, new)
-    assert set(outcomes) == {"bob", None}
+    assert outcomes == {"bob", None}
 
 
-def test_who_has_gone_offline_is_given_nothing_after_the_answer(shop):
+def test_who_has_gone_offline_is_given_nothing_after_the_answer(shop, race):
     bob = Agent.objects.get(user__username="bob")
     change(Agent.objects.get(user__username="alice"), availability="away")
     session = make_session(shop, says="Hello")
-    answers = Counter()
+    answers, lead = set(), Lead()
 
     def go_offline():
         services.change_availability(bob.user_id, availability="offline")
         return loads()
 
     for _ in range(RACES):
-        at_the_answer, _ = at_once(go_offline, services.assign_waiting_chats)
+        at_the_answer, _ = race(go_offline, services.assign_waiting_chats, lead=lead)
         assert loads() == at_the_answer
-        answers[sum(at_the_answer.values())] += 1
+        was_before = not at_the_answer
+        answers.add(was_before)
+        lead.follow(was_before)
         wait_again(session)
         change(bob, availability="online")
-    assert set(answers) == {0, 1}
+    assert answers == {True, False}
 
 
-def test_heartbeats_wait_for_no_assignment(shop):
+def test_heartbeats_wait_for_no_assignment(shop, race):
     """The locks that guard the capacity must not be those that stamps need."""
     alice = Agent.objects.get(user__username="alice")
     with transaction.atomic():
         assert selectors.agent_with_room(shop.pk)
-        [stamped] = at_once(lambda: services.stamp_consoles([alice.user_id], are_used=True) or "stamped")
+        [stamped] = race(lambda: services.stamp_consoles([alice.user_id], are_used=True) or "stamped")
     assert stamped == "stamped"

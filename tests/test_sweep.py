@@ -20,7 +20,7 @@ from sessions_app.errors import SessionOver
 from sessions_app.models import ChatSession, Message, SessionEvent, Status, SweepRun
 from sessions_app.services import VISITOR, Posted, batches
 from tests.factories import actor, age, bodies, fresh, make_agent, make_session, make_tenant, post, transitions
-from tests.racing import racers
+from tests.racing import Lead, racers
 
 ROUNDS = 200
 
@@ -73,19 +73,21 @@ GONE = [("queued", "abandoned", "disconnected")]
 @pytest.mark.django_db(transaction=True)
 def test_SM03_a_visitors_message_and_the_sweep_at_once_leave_an_open_chat_with_the_message():
     tenant = make_tenant()
-    orders = set()
+    orders, lead = set(), Lead()
     with racers(2) as race:
         for _ in range(ROUNDS):
             session = make_session(tenant, says="Hello")
             age(session, only=("last_seen_at",), minutes=6)
-            outcome, _ = race(lambda s=session: post(s, "I am here"), services.sweep)
+            outcome, _ = race(lambda s=session: post(s, "I am here"), services.sweep, lead=lead)
 
             assert isinstance(outcome, Posted)
             assert fresh(session).is_open
             assert bodies(session) == ["Hello", "I am here"]
             moves = transitions(session)
             assert moves in ([], [*GONE, ("abandoned", "queued", "reopened")])
-            orders.add(bool(moves))
+            was_before = not moves
+            orders.add(was_before)
+            lead.follow(was_before)
     assert orders == {True, False}
 
 
@@ -94,12 +96,12 @@ def test_SM03_an_agents_reply_and_the_sweep_at_once_store_it_before_the_end_or_r
     tenant = make_tenant()
     alice = make_agent("alice", [tenant])
     sender = actor(alice)
-    orders = set()
+    orders, lead = set(), Lead()
     with racers(2) as race:
         for _ in range(ROUNDS):
             session = make_session(tenant, says="Hello", agent=alice)
             age(session, only=("last_seen_at",), minutes=6)
-            outcome, _ = race(lambda s=session: post(s, "Are you there?", sender=sender), services.sweep)
+            outcome, _ = race(lambda s=session: post(s, "Are you there?", sender=sender), services.sweep, lead=lead)
             services.sweep()  # the first may have found the row locked
 
             assert transitions(session)[1:] == [("active", "abandoned", "disconnected")]
@@ -108,19 +110,20 @@ def test_SM03_an_agents_reply_and_the_sweep_at_once_store_it_before_the_end_or_r
             assert isinstance(outcome, (Posted, SessionOver))
             assert ("Are you there?" in bodies(session)) == isinstance(outcome, Posted)
             orders.add(type(outcome))
+            lead.follow(isinstance(outcome, Posted))
     assert orders == {Posted, SessionOver}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_SM03_a_heartbeat_and_the_sweep_at_once_agree_on_what_the_visitor_is_told():
     tenant = make_tenant()
-    orders = set()
+    orders, lead = set(), Lead()
     with racers(2) as race:
         for _ in range(ROUNDS):
             session = make_session(tenant, says="Hello")
             id = session.session.session_id
             age(session, only=("last_seen_at",), minutes=6)
-            (answers, held), _ = race(lambda id=id: presence.stamp({id: (True, False)}), services.sweep)
+            (answers, held), _ = race(lambda id=id: presence.stamp({id: (True, False)}), services.sweep, lead=lead)
             if held:  # it joins the next flush
                 answers, held = presence.stamp({id: (True, False)})
 
@@ -128,6 +131,7 @@ def test_SM03_a_heartbeat_and_the_sweep_at_once_agree_on_what_the_visitor_is_tol
             assert answers[id].status == fresh(session).status
             assert transitions(session) == ([] if fresh(session).is_open else GONE)
             orders.add(answers[id].status)
+            lead.follow(answers[id].status == "queued")
     assert orders == {"queued", "abandoned"}
 
 

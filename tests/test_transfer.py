@@ -1,7 +1,6 @@
 """Chats that go from one agent to another: transferred, taken over from who is not there, given by a supervisor."""
 
 import json
-import threading
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +10,11 @@ from django.db.models.functions import Now
 
 from agents_app.models import Agent
 from sessions_app import selectors, services
-from sessions_app.errors import ChatError, Invalid, NotAllowed, SessionNotFound, SessionOver, Taken
+from sessions_app.errors import Invalid, NotAllowed, SessionNotFound, SessionOver, Taken
 from sessions_app.models import ChatSession, Message, Note, SessionEvent, Status
 from sessions_app.services import VISITOR
 from tests.factories import PASSWORD, actor, age, fresh, make_agent, make_session, make_tenant, post, say, transitions
-from tests.test_abandonment import in_thread
+from tests.racing import racers
 
 pytestmark = pytest.mark.django_db
 
@@ -265,21 +264,10 @@ def test_AT04_a_supervisor_of_another_tenant_is_nobody_here(alice, bob, charlie,
 ROUNDS = 60
 
 
-def race(*functions):
-    """What they return or refuse with, all begun at the same moment."""
-    barrier = threading.Barrier(len(functions))
-
-    def run(function):
-        barrier.wait()
-        try:
-            return function()
-        except ChatError as refusal:
-            return refusal
-
-    threads = [in_thread(lambda function=function: run(function)) for function in functions]
-    for thread, _ in threads:
-        thread.join()
-    return [results[0] for _, results in threads]
+@pytest.fixture
+def race(transactional_db):
+    with racers(7) as race:
+        yield race
 
 
 @pytest.fixture
@@ -292,7 +280,7 @@ def office(transactional_db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_SM08_of_two_transfers_at_once_one_happens_and_the_other_hears_of_it(office):
+def test_SM08_of_two_transfers_at_once_one_happens_and_the_other_hears_of_it(office, race):
     tenant, people = office
     alice, bob, dave = people["alice"], people["bob"], people["dave"]
     for _ in range(ROUNDS):
@@ -311,7 +299,7 @@ def test_SM08_of_two_transfers_at_once_one_happens_and_the_other_hears_of_it(off
 
 
 @pytest.mark.django_db(transaction=True)
-def test_SM08_whatever_happens_at_once_to_a_chat_has_an_order_and_clear_answers(office):
+def test_SM08_whatever_happens_at_once_to_a_chat_has_an_order_and_clear_answers(office, race):
     tenant, people = office
     alice, bob, dave, carol = people.values()
     for number in range(ROUNDS):
@@ -345,7 +333,7 @@ def test_SM08_whatever_happens_at_once_to_a_chat_has_an_order_and_clear_answers(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_SM04_of_two_who_take_over_at_once_one_has_it(office):
+def test_SM04_of_two_who_take_over_at_once_one_has_it(office, race):
     tenant, people = office
     for _ in range(ROUNDS):
         session = make_session(tenant, says="Hello", agent=people["alice"])
