@@ -42,6 +42,9 @@ class ChatProtocol(WebSocketProtocol):
         # The HTTP channel of the handshake: Twisted does not close a connection before its producer is gone.
         self.transport.unregisterProducer()
 
+    def dataReceived(self, data: bytes) -> None:
+        self._dataReceived(data)  # autobahn's own words a line for the log first, see sendMessage()
+
     @property
     def unread_bytes(self) -> int:
         """What waits in this process for a client whose buffers are full."""
