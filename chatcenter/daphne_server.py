@@ -10,11 +10,15 @@
 - As many may knock at once as the kernel lets; of more than Twisted's 50 it turns some away, which try again after
   seconds, or do not even notice.
 - A frame is handed to the kernel at once; Twisted would first wait to be told that it may.
-- Only connections of which something has come to an end are looked through every second; daphne goes through all.
+- Of the connections only those are looked through of which something has come to an end, every second, and those that
+  may have to be pinged, every other second; daphne goes through all.
 """
 
 import asyncio
 import contextlib
+import math
+import time
+from collections.abc import Iterator, Set
 
 import chatcenter.reactor  # noqa: F401, isort: skip - first: what is imported below relies on it
 import daphne.server
@@ -134,12 +138,17 @@ class ChatHTTPFactory(HTTPFactory):
 
 
 class ChatServer(daphne.server.Server):
-    """daphne's goes through all connections every second: of ten thousand idle sockets that was a third of what their
-    heartbeats cost."""
+    """daphne's goes through all connections, every second for one thing and every other for another: of ten thousand
+    idle sockets that was more than half of what their heartbeats cost."""
 
     def __init__(self, *args, **options) -> None:
         super().__init__(*args, **options)
         self._ending: set[WebSocketProtocol | WebRequest] = set()  # who has left, or whose application has returned
+        self._looks: dict[int, list[WebSocketProtocol | WebRequest]] = {}  # when, in seconds, a time is over at best
+
+    def protocol_connected(self, protocol) -> None:
+        super().protocol_connected(protocol)
+        self._look_later(protocol)
 
     def create_application(self, protocol, scope: dict) -> asyncio.Queue | None:
         queue = super().create_application(protocol, scope)
@@ -156,15 +165,39 @@ class ChatServer(daphne.server.Server):
         # Without those that are gone already: an application's callback may come after it was seen to have returned.
         looked_at = self._ending & self.connections.keys()
         self._ending = set()
+        with self._alone(looked_at):
+            super().application_checker()
+        self._ending |= {
+            protocol for protocol in looked_at & self.connections.keys() if "disconnected" in self.connections[protocol]
+        }
+
+    def timeout_checker(self) -> None:
+        now = time.time()
+        due = [protocol for when in list(self._looks) if when <= now for protocol in self._looks.pop(when)]
+        looked_at = self.connections.keys() & due
+        with self._alone(looked_at):
+            super().timeout_checker()
+        for protocol in looked_at & self.connections.keys():
+            self._look_later(protocol)
+
+    def _look_later(self, protocol) -> None:
+        """An open socket when it has been silent for long enough to be pinged, all else the next time: it is soon
+        something else."""
+        is_open = isinstance(protocol, WebSocketProtocol) and protocol.state == protocol.STATE_OPEN
+        when = math.ceil(protocol.last_ping + self.ping_interval) if is_open else 0
+        self._looks.setdefault(when, []).append(protocol)
+
+    @contextlib.contextmanager
+    def _alone(self, looked_at: Set[WebSocketProtocol | WebRequest]) -> Iterator[None]:
+        """Keeps all other connections from daphne's eyes."""
         every, self.connections = self.connections, {protocol: self.connections[protocol] for protocol in looked_at}
         try:
-            super().application_checker()
+            yield
         finally:
             rest, self.connections = self.connections, every
-        for protocol in looked_at - rest.keys():
-            del every[protocol]
-        every.update(rest)  # with requests that have come meanwhile on the connection of one that failed
-        self._ending |= {protocol for protocol in looked_at & rest.keys() if "disconnected" in rest[protocol]}
+            for protocol in looked_at - rest.keys():
+                del every[protocol]
+            every.update(rest)  # with requests that have come meanwhile, on the connections of those that ended
 
 
 def with_backlog(a_reactor, description: str):

@@ -1,6 +1,7 @@
 """What chatcenter/daphne_server.py does inside daphne; what clients see of it is in tests/faults/."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,6 +132,58 @@ async def test_an_application_that_fails_is_told_to_its_connection(server):
     server.application_checker()
 
     assert peer.exceptions == [failure]
+
+
+class Socket(ChatProtocol):
+    """An open one, which is looked at as daphne does and pinged by nobody."""
+
+    state = ChatProtocol.STATE_OPEN
+
+    def __init__(self, now):
+        super().__init__()
+        self.last_ping, self.looked_at = now, 0
+
+    def check_timeouts(self):
+        self.looked_at += 1
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(now=1_000_000.4)
+    monkeypatch.setattr(daphne_server.time, "time", lambda: clock.now)
+    return clock
+
+
+async def test_an_open_socket_is_looked_at_once_it_was_silent_for_as_long_as_the_pings_wait(server, clock):
+    server.ping_interval = 35
+    server.protocol_connected(socket := Socket(clock.now))
+    for seconds, looks in [(0, 0), (34, 0), (36, 1), (38, 2)]:  # it was not pinged: once more the next time
+        clock.now = 1_000_000.4 + seconds
+        server.timeout_checker()
+        assert socket.looked_at == looks
+
+    socket.last_ping = clock.now
+    for seconds, looks in [(40, 3), (72, 3), (74, 4)]:
+        clock.now = 1_000_000.4 + seconds
+        server.timeout_checker()
+        assert socket.looked_at == looks
+    assert server.connections.keys() == {socket}
+
+
+async def test_what_is_not_open_is_looked_at_every_time_until_it_is_gone(server, clock):
+    opening, request, asked = Socket(clock.now), Peer(), []
+    opening.state, request.check_timeouts = Socket.STATE_CONNECTING, lambda: asked.append(clock.now)
+    server.protocol_connected(opening)
+    server.protocol_connected(request)
+    for _ in range(3):
+        clock.now += 2
+        server.timeout_checker()
+    assert opening.looked_at == len(asked) == 3
+
+    server.protocol_disconnected(opening)
+    server.application_checker()
+    server.timeout_checker()
+    assert (opening.looked_at, server.connections.keys()) == (3, {request})
 
 
 class Transport:
