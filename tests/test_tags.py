@@ -10,7 +10,7 @@ from sessions_app import services
 from sessions_app.models import Tag
 from sessions_app.services import VISITOR
 from tests.factories import PASSWORD, actor, fresh, make_session, make_tenant, transitions
-from tests.test_transfer import race
+from tests.racing import racers
 
 pytestmark = pytest.mark.django_db
 
@@ -120,14 +120,15 @@ def test_AT04_another_tenants_agent_tags_nothing(client, charlie, vera):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_make_the_same_tags_at_once_make_them_once(alice, bob, tenant):
-    for number in range(20):
-        one, two = make_session(tenant, says="Hello"), make_session(tenant, says="Hello")
-        names = [f"first {number}", f"second {number}"]
-        outcomes = race(
-            lambda one=one, names=names: tag(one, alice, *names),
-            lambda two=two, names=names: tag(two, bob, *reversed(names)),
-        )
-        assert [sorted(found.tags.values_list("name", flat=True)) for found in outcomes] == [names, names]
+    with racers(2) as race:
+        for number in range(20):
+            one, two = make_session(tenant, says="Hello"), make_session(tenant, says="Hello")
+            names = [f"first {number}", f"second {number}"]
+            outcomes = race(
+                lambda one=one, names=names: tag(one, alice, *names),
+                lambda two=two, names=names: tag(two, bob, *reversed(names)),
+            )
+            assert [sorted(found.tags.values_list("name", flat=True)) for found in outcomes] == [names, names]
     assert Tag.objects.count() == 40
 
 
