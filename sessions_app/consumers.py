@@ -119,6 +119,8 @@ class VisitorConsumer(FrameConsumer):
         """A sweep's bell may ring so late that the visitor is back already: the row decides."""
         session = await self.in_thread(selectors.session_by_id, self.session_id)
         if not session.is_open:
+            # It may be a message of this very socket that has found out: its refusal comes first.
+            await self.until_answered()
             self.send_text(text)
             self.close(protocol.CLOSE_OVER)
 

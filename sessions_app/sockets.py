@@ -80,6 +80,7 @@ class FrameConsumer(AsyncConsumer):
         self._held: list[Frame] | None = None
         self._holds = 0
         self._posting = ""
+        self._answered: asyncio.Event | None = None  # there is one only while somebody waits for it
         self._is_closing = self._is_gone = False
         self._bad_frames = 0
         self._budget = Budget(settings.CHAT_FRAME_RATES)
@@ -134,6 +135,15 @@ class FrameConsumer(AsyncConsumer):
             return (await writers.current().post(post)).message
         finally:
             self._posting = ""
+            if self._answered is not None:
+                self._answered.set()
+                self._answered = None
+
+    async def until_answered(self) -> None:
+        """Returns when no message of this socket is on its way, and what became of it has been sent."""
+        if self._posting:
+            self._answered = self._answered or asyncio.Event()
+            await self._answered.wait()
 
     def hold_events(self) -> None:
         """From here on events wait: subscribe first, then read a snapshot, send it, release what came meanwhile. Where

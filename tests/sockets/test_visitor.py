@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, transaction
 
 from sessions_app import consumers, events, occupancy, presence, selectors, services
+from sessions_app.consumers import VisitorConsumer
 from sessions_app.models import ChatSession, Message
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say, transitions
@@ -313,10 +314,29 @@ async def test_a_sweep_is_told_at_once(sockets, vera):
     assert await socket.expect_close() == 4410
 
 
-async def test_a_message_to_a_session_whose_time_is_over_is_refused(sockets, vera):
+@pytest.mark.parametrize("is_told_of_the_end_first", [False, True])
+async def test_a_message_to_a_session_whose_time_is_over_is_refused(
+    sockets, vera, monkeypatch, is_told_of_the_end_first
+):
+    monkeypatch.setattr(presence, "FLUSH_SECONDS", 60)  # it is the message that finds out
     socket = sockets.visitor(vera)
     await socket.hello(vera)
     await in_db(age, vera, minutes=30, only=("last_activity_at",))
+    if is_told_of_the_end_first:
+        loop, is_told = asyncio.get_running_loop(), threading.Event()
+        post_messages, end = services.post_messages, VisitorConsumer._end_if_over
+
+        def post_late(*args, **kwargs):
+            outcomes = post_messages(*args, **kwargs)
+            assert is_told.wait(10)
+            return outcomes
+
+        async def end_before(self, text):
+            loop.call_later(0.2, is_told.set)  # by then it would have ended
+            await end(self, text)
+
+        monkeypatch.setattr(services, "post_messages", post_late)
+        monkeypatch.setattr(VisitorConsumer, "_end_if_over", end_before)
     id = str(uuid4())
     await socket.send("chat.message.send", client_message_id=id, body="Too late")
     refusal = await socket.expect("error")
