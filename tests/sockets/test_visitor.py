@@ -414,11 +414,12 @@ async def test_a_page_that_changes_all_the_time_is_stored_now_and_then_and_at_la
     monkeypatch.setattr(services, "record_page", lambda id, **page: (stored.append(page["url"]), record(id, **page)))
     socket = sockets.visitor(vera)
     await socket.hello(vera)
+    began = asyncio.get_running_loop().time()
     for number in range(60):
         await socket.send("page.view", url=f"https://shop.example/{number}", title="")
 
     await until(lambda: fresh(vera).page_url == "https://shop.example/59")
-    assert len(stored) < 20
+    assert len(stored) <= 2 + (asyncio.get_running_loop().time() - began) / consumers.PAGE_SECONDS
 
 
 async def test_a_page_view_brings_nothing_back_whose_time_is_over(sockets, vera):
@@ -607,7 +608,7 @@ async def test_PR14_a_frame_over_16_kilobytes_closes_with_4413(sockets, vera):
 
 
 async def test_TR13_too_many_frames_close_with_4429(sockets, vera, settings):
-    settings.CHAT_FRAME_RATES = ((20, 10),)
+    settings.CHAT_FRAME_RATES = ((20, 600),)
     socket = sockets.visitor(vera)
     await socket.hello(vera)
     for _ in range(30):
