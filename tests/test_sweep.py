@@ -1,7 +1,6 @@
 """The sweep: its rules at their boundaries, its races, what becomes of it when it is killed, doubled or late."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -138,11 +137,11 @@ def test_SM03_a_heartbeat_and_the_sweep_at_once_agree_on_what_the_visitor_is_tol
 @pytest.mark.django_db(transaction=True)
 def test_SM05_a_return_in_the_last_tenth_of_a_second_is_a_return_or_none():
     tenant = make_tenant()
-    outcomes = set()
+    outcomes, lead = set(), Lead()
     with racers(2) as race:
         for _ in range(ROUNDS):
             session = make_session(tenant, says="Hello")
-            age(session, seconds=1800 + random.uniform(-0.1, 0.1))
+            age(session, seconds=1800 + lead.seconds)
             id = session.session.session_id
             outcome, _ = race(lambda id=id: services.restore_session(id, is_page_load=True), services.sweep)
 
@@ -156,6 +155,7 @@ def test_SM05_a_return_in_the_last_tenth_of_a_second_is_a_return_or_none():
                 assert outcome.is_reopened == bool(moves)
             assert [line.seq for line in session.session.messages.order_by("seq")] == list(range(1, len(moves) + 2))
             outcomes.add(type(outcome))
+            lead.follow(isinstance(outcome, SessionOver))
     assert outcomes == {SessionOver, services.Restored}
 
 
@@ -201,21 +201,51 @@ def assert_each_is_explained(number):
     assert SessionEvent.objects.filter(to_status="abandoned").count() == number
 
 
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+
+
+@pytest.fixture
+def stuck():
+    """`stuck(session)`: whoever explains the end of that one, waits in the midst of its transaction."""
+
+    def stuck(session):
+        cursor.execute(
+            "CREATE FUNCTION get_stuck() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER get_stuck AFTER INSERT ON {SessionEvent._meta.db_table} FOR EACH ROW"
+            f" WHEN (NEW.session_id = {session.pk}) EXECUTE FUNCTION get_stuck()"
+        )
+        cursor.execute("SELECT pg_advisory_lock(7)")
+
+    with connection.cursor() as cursor:
+        yield stuck
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+        cursor.execute("DROP FUNCTION IF EXISTS get_stuck CASCADE")
+
+
 @pytest.mark.django_db(transaction=True)
-def test_SW03_a_sweep_that_is_killed_in_the_middle_loses_nothing_and_the_next_one_finishes():
+def test_SW03_a_sweep_that_is_killed_in_the_middle_loses_nothing_and_the_next_one_finishes(stuck):
     number = 10_000
     fill(make_tenant(), number)
+    stuck(ChatSession.objects.order_by("pk")[number // 2])
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{settings.DATABASES['default']['NAME']}")
     command = [sys.executable, "manage.py", "sweep"]
-    with subprocess.Popen(command, env=os.environ | {"DATABASE_URL": database.geturl()}, cwd=settings.BASE_DIR) as run:
-        while not (done := ChatSession.objects.filter(status="abandoned").count()) and run.poll() is None:
+    with (
+        subprocess.Popen(command, env=os.environ | {"DATABASE_URL": database.geturl()}, cwd=settings.BASE_DIR) as run,
+        connection.cursor() as cursor,
+    ):
+        while run.poll() is None and not cursor.execute(WAITING).fetchone()[0]:
             pass
         run.send_signal(signal.SIGKILL)
-    done = ChatSession.objects.filter(status="abandoned").count()
+        assert run.wait() == -signal.SIGKILL
+        done = ChatSession.objects.filter(status="abandoned").count()
 
-    assert 0 < done < number
-    assert_each_is_explained(done)
-    assert SweepRun.objects.get().finished_at is None
+        assert done == number // 2
+        assert_each_is_explained(done)
+        assert SweepRun.objects.get().finished_at is None
+        cursor.execute("SELECT pg_advisory_unlock(7)")
     # What the killed one held is free once PostgreSQL has noticed.
     while ChatSession.objects.open().exists():
         done += services.sweep()["disconnected"]
