@@ -379,7 +379,9 @@ def test_a_life_with_the_real_verbs_is_reported(tenant, alice):
     assert (abandonment["abandoned_chats"], abandonment["reopenings"], abandonment["saved"]) == (0, 1, 1)
     assert abandonment["false_abandonment_rate"] == 1
     waits = figures(tenant, "waits", **days)
-    assert (waits["taken"], waits["wait_median_ms"], waits["response_median_ms"]) == (1, 120_000, 120_000)
+    assert waits["taken"] == 1
+    # Whole seconds, of which this test may have taken some itself.
+    assert 120_000 <= waits["wait_median_ms"] <= waits["response_median_ms"] < 180_000
 
 
 def test_a_visitor_without_sockets_is_restored_by_a_poll(tenant, client):
