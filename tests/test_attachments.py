@@ -480,7 +480,7 @@ def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(start_ser
         yield b"\r\n--x--\r\n"
 
     headers = {"Content-Type": "multipart/form-data; boundary=x", "Origin": SHOP}
-    with httpx.Client(base_url=server.url, trust_env=False, headers=headers) as http:
+    with httpx.Client(base_url=server.url, trust_env=False, headers=headers, timeout=60) as http:
         declared = http.post(f"{PUBLIC}/attachment", content=b"".join(endless()))
         assert (declared.status_code, declared.json()["error"]["code"]) == (413, "too_large")
         assert declared.headers["Access-Control-Allow-Origin"] == SHOP

@@ -99,7 +99,7 @@ def test_from_nothing_to_a_login_and_back_to_nothing(clone, port):
     site = f"http://localhost:{port}"
     with running(clone, port) as (process, printed):
         assert f"{site}/widget-demo.html" in printed
-        with httpx.Client(base_url=site, trust_env=False, follow_redirects=True) as browser:
+        with httpx.Client(base_url=site, trust_env=False, follow_redirects=True, timeout=60) as browser:
             assert browser.get("/widget-demo.html").is_success
             for page, name in (("/agent/", "alice"), ("/admin/", "admin")):
                 login = browser.get(page)

@@ -100,10 +100,11 @@ def test_AT10_forty_guesses_at_once_are_no_more_than_twenty(start_server):
     server = start_server(TRUSTED_PROXIES="1")
 
     def guess(password: str, address: str) -> int:
-        with httpx.Client(base_url=server.url, headers={"X-Forwarded-For": address}, trust_env=False) as client:
+        headers = {"X-Forwarded-For": address}
+        with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=60) as client:
             token = client.get("/agent/login/").cookies["csrftoken"]
             form = {"username": "alice", "password": password, "csrfmiddlewaretoken": token}
-            return client.post("/agent/login/", data=form, timeout=60).status_code
+            return client.post("/agent/login/", data=form).status_code
 
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda number: guess(f"guess {number}", "203.0.113.7"), range(40)))

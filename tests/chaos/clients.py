@@ -12,6 +12,7 @@ from tests.chaos.links import RESEND_SECONDS, TEMPORARY_ERRORS, Link, Outbox, Vi
 from tests.chaos.world import TENANT
 
 HTTP_SECONDS = 6.0
+LOGIN_SECONDS = 60.0  # before anything breaks; to hash a password takes its time
 ASLEEP_MINUTES = 6  # beyond the tenant's disconnect timeout, within its session expiry
 # How many of a visitor's texts go by POST instead of the socket: the same ids, through another door.
 SHARE_BY_HTTP = 0.1
@@ -258,7 +259,7 @@ class Console(Link):
 
     async def log_in(self) -> None:
         url = f"{self.swarm.webs[0].url}/agent/login/"
-        async with httpx.AsyncClient(trust_env=False, timeout=HTTP_SECONDS) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=LOGIN_SECONDS) as client:
             token = (await client.get(url)).cookies["csrftoken"]
             form = {"username": self.username, "password": self.swarm.world.password, "csrfmiddlewaretoken": token}
             answer = await client.post(url, data=form)

@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from chatcenter.asgi import application
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Socket:

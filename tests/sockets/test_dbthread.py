@@ -70,6 +70,6 @@ async def test_the_connection_goes_back_to_the_pool_when_nobody_asks_any_more(mo
     monkeypatch.setattr(dbthread, "KEEP_SECONDS", 0.05)
     idle = []
     await DatabaseThread("test").run(lambda: idle.append(backend() and connection.pool.get_stats()["pool_available"]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while connection.pool.get_stats()["pool_available"] <= idle[0]:
             await asyncio.sleep(0.01)

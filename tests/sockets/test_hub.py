@@ -17,7 +17,7 @@ class Ear:
         self.heard.append(frame.text)
 
     async def until(self, *texts: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.heard[-len(texts) :] != list(texts):
                 await asyncio.sleep(0.005)
 
@@ -31,7 +31,7 @@ class OtherProcess:
         self._thread.start()
 
     def run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def join(self, ear: Ear, *groups: str) -> None:
         async def join() -> None:
