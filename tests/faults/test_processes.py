@@ -27,7 +27,7 @@ async def texts(socket, count):
     """The bodies of the next ``count`` messages."""
     heard = []
     while len(heard) < count:
-        frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        frame = json.loads(await asyncio.wait_for(socket.recv(), 60))
         if frame["type"] == "chat.message.new":
             heard.append(frame["payload"]["message"]["body"])
     return heard
@@ -65,7 +65,7 @@ async def test_a_long_transcript_arrives_whole(either_server):
         await in_db(say, vera, "long " * 799 + "long")
     async with websockets.connect(url_of(either_server, vera), proxy=None, max_size=None) as socket:
         await socket.send(hello_of(vera))
-        ready = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        ready = json.loads(await asyncio.wait_for(socket.recv(), 60))
     assert len(ready["payload"]["messages"]) == 60
 
 

@@ -28,7 +28,7 @@ async def until_closed(socket):
     frames = []
     try:
         while True:
-            frames.append(json.loads(await asyncio.wait_for(socket.recv(), 15)))
+            frames.append(json.loads(await asyncio.wait_for(socket.recv(), 60)))
     except websockets.ConnectionClosed as closed:
         return frames, closed.rcvd.code if closed.rcvd else 1006
 
