@@ -14,6 +14,8 @@ from tests.factories import make_agent, make_tenant
 # themselves.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
+PATIENCE_MS = 60_000
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
@@ -34,10 +36,22 @@ def browser_context_args(browser_context_args: dict, server) -> dict:
     return {**browser_context_args, "base_url": server.url}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience():
+    """For a machine that is busy: it is how long something that must come is waited for, in every test."""
+    expect.set_options(timeout=PATIENCE_MS)
+
+
 @pytest.fixture
-def patience():
-    """For a machine that is busy."""
-    expect.set_options(timeout=20_000)
+def new_context(new_context):
+    """Of these are also `context` and `page`."""
+
+    def patient_context(**options) -> BrowserContext:
+        context = new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        return context
+
+    return patient_context
 
 
 @pytest.fixture
@@ -74,7 +88,9 @@ def bob(tenant):
 def desk_of(new_context):
     """Another agent's console in a browser of its own."""
 
-    def desk_of(username: str, path: str = "/agent/") -> Page:
-        return is_live(log_in(new_context().new_page(), username, path=path))
+    def desk_of(username: str, path: str = "/agent/", script: str = "") -> Page:
+        page = new_context().new_page()
+        page.add_init_script(script)
+        return is_live(log_in(page, username, path=path))
 
     return desk_of

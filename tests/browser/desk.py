@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from agents_app.models import Agent
 from sessions_app.models import ChatSession
+from tests.browser.waiting import wait_for
 from tests.factories import PASSWORD
 
 
@@ -17,7 +18,7 @@ class Visitor:
     """A visitor without a browser, over the public HTTP API."""
 
     def __init__(self, server, name: str = "Vera", **metadata: str) -> None:
-        self.http = httpx.Client(base_url=f"{server.url}/api/v1/chat/public/", trust_env=False)
+        self.http = httpx.Client(base_url=f"{server.url}/api/v1/chat/public/", trust_env=False, timeout=60)
         start = {"tenant_id": "demo-tenant", "customer_name": name, "metadata": metadata}
         self.session = self.call("start", start)
 
@@ -169,9 +170,6 @@ class Held:
             route.continue_()
 
     def let_go(self) -> None:
-        """The next one, which the page may only be about to send: every look at the page lets what has happened in."""
-        for _ in range(1000):
-            if self.routes:
-                break
-            self.page.evaluate("0")
+        """The next one, which the page may only be about to send."""
+        wait_for(self.page, lambda: self.routes)
         self.routes.pop(0).continue_()

@@ -24,9 +24,6 @@ AUDIT = """
 """
 
 
-pytestmark = pytest.mark.usefixtures("patience")
-
-
 @pytest.fixture
 def shop(server, tenant):
     with Shop(server.url) as shop:

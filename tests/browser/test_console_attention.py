@@ -26,8 +26,6 @@ from tests.browser.desk import (
 from tests.browser.test_axe import found
 from tests.factories import age
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 # The page calls the real things; what it calls them with is written down.
 LISTEN = """
     window.told = { tones: 0, notifications: [], shown: [] };

@@ -32,8 +32,6 @@ from tests.browser.desk import (
 from tests.browser.test_axe import found
 from tests.factories import actor, age
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\nIDATx\x9cc\x00\x01\x00\x00\x05\x00\x01\r\n-\xb4\x00\x00\x00\x00IEND\xaeB`\x82"

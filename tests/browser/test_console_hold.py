@@ -28,8 +28,6 @@ from tests.browser.desk import (
 from tests.browser.test_axe import found
 from tests.factories import actor, age
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 HELD = re.compile(r"held open until \d\d:\d\d")
 MARK = re.compile(r"held until \d\d:\d\d")
 

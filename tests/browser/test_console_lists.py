@@ -17,8 +17,6 @@ from tests.browser.desk import Cuttable, Visitor, answer, is_live, log_in, mine,
 from tests.browser.test_axe import found as found_by_axe
 from tests.factories import PASSWORD, actor, age, make_session, make_tenant, say
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 
 def rail(page: Page) -> Locator:
     return page.get_by_role("navigation", name="Views")

@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.desk import Visitor, is_live, log_in, queue
-
-pytestmark = pytest.mark.usefixtures("patience")
+from tests.browser.waiting import wait_for
 
 TROUBLE = "The console is not loaded yet."
 
@@ -51,10 +50,7 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again(
     page.route_web_socket("**/ws/agent/", connect)
     Visitor(server).says("Hello")
     log_in(page)
-    for _ in range(1000):
-        if hellos:
-            break
-        page.evaluate("0")
+    wait_for(page, lambda: hellos)
     expect(page.locator("#connection")).to_have_text("Connecting…")
     page.clock.fast_forward("00:20")
     expect(queue(page)).to_have_count(1)

@@ -1,13 +1,10 @@
 """AT10, as the person sees it whose address somebody else has blocked."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.desk import is_live, log_in
 from tests.browser.test_axe import found
 from tests.factories import PASSWORD
-
-pytestmark = pytest.mark.usefixtures("patience")
 
 
 def test_a_blocked_address_gets_a_sentence_and_a_way_back(page: Page, alice, redis_client):

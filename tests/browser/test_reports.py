@@ -13,8 +13,6 @@ from tests.browser.desk import log_in
 from tests.browser.test_axe import found
 from tests.factories import make_session
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 # Where somebody wants to look at them.
 SHOTS = os.environ.get("REPORT_SHOTS")
 DRAWN = "figure.has-chart canvas"

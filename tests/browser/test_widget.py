@@ -19,7 +19,7 @@ RESTORED = "Your chat has been restored"
 STORED = "JSON.parse(localStorage.getItem('cc_chat_session'))"
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ GIVE = """([files, type]) => {
 }"""
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_c
 from tests.factories import actor, age, bodies, make_agent, make_tenant, say
 from tests.faults.relay import InThread, NoSockets
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 FOREVER_MS = 60_000
 

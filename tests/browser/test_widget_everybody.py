@@ -46,7 +46,7 @@ CONTRAST = """
 SPANISH = {"locale": "es", "title": "Floristería", "subtitle": "", "welcome_message": "¡Hola!"}
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 def connected(page: Page) -> None:

@@ -7,7 +7,7 @@ from sessions_app.models import ChatSession
 from tests.browser.shop import Shop, box, end_chat, expect_sent, write
 from tests.factories import make_tenant
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 def visit(page: Page, shop: Shop, prechat_form: str, options: str = "{}") -> None:

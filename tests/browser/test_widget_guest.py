@@ -78,7 +78,7 @@ SHIFTS = """
 """
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ STUB = """
 EVENTS = re.findall(r'"([\w:]+)"', (widget.FOLDER / "src" / "events.js").read_text().partition("]")[0])
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.browser.desk import Held
 from tests.browser.shop import Shop, box, expect_sent, message, open_chat, write
 from tests.factories import make_agent, make_tenant
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 TEXT = "Is the fern safe for cats?"
 

@@ -26,7 +26,7 @@ HIDE = """isHidden => {
 }"""
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ STRICT = (
 )
 
 
-pytestmark = pytest.mark.usefixtures("patience", "host_errors")
+pytestmark = pytest.mark.usefixtures("host_errors")
 
 
 @pytest.fixture
