@@ -24,6 +24,7 @@ from tests.browser.desk import (
     transcript,
 )
 from tests.browser.test_axe import found
+from tests.browser.waiting import wait_for
 from tests.factories import age
 
 # The page calls the real things; what it calls them with is written down.
@@ -244,6 +245,7 @@ def test_of_two_tabs_one_speaks_and_the_one_in_which_it_is_seen_keeps_both_silen
         page.wait_for_function(f"localStorage.getItem('told') === '{number}'")
     told = page.evaluate("told.notifications") + other.evaluate("told.notifications")
     assert sorted(body for _, body, _ in told) == ["Nor this", "Seen in none"]
+    wait_for(page, lambda: page.evaluate("told.tones") + other.evaluate("told.tones"))
     assert page.evaluate("told.tones") + other.evaluate("told.tones") in (MESSAGE_RINGS, 2 * MESSAGE_RINGS)
 
 
@@ -362,8 +364,9 @@ def test_a_ping_says_that_the_console_is_used_only_if_it_is(page, alice, pings):
     page.mouse.move(200, 200)
     page.mouse.move(210, 210)
     beat(page)
-    expect(availability(page)).to_have_text("Availability: Online")
+    wait_for(page, lambda: len(pings) >= 3)
     assert [ping["active"] for ping in pings] == [True, False, True]
+    expect(availability(page)).to_have_text("Availability: Online")
 
 
 def test_who_does_not_use_the_console_is_away_says_why_and_is_back_with_the_first_key(page, alice, pings):
