@@ -12,6 +12,7 @@ from sessions_app.models import ChatSession, Message
 from sessions_app.services import Post
 from tests.browser.apart import apart
 from tests.browser.shop import box, end_chat, expect_sent, message, open_chat, write
+from tests.browser.waiting import wait_for
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say
 
 DEMO = "/widget-demo.html"
@@ -38,6 +39,12 @@ def visit(page: Page, path: str = DEMO) -> Page:
 def shown(page: Page) -> list[str]:
     """The messages of both sides as they stand in the window, without the greeting."""
     return page.locator("li.message:has(.meta) .bubble").all_inner_texts()
+
+
+def stop_the_clock(page: Page) -> None:
+    """From here on time passes for the page only where the test says so."""
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 20)
 
 
 def stored(page: Page) -> dict | None:
@@ -67,6 +74,7 @@ def test_a_chat_is_restored_after_a_reload(page: Page, tenant):
     expect(page.get_by_text(RESTORED)).to_be_visible()
     assert shown(page) == ["Is the fern safe for cats?"]
     session_id = str(the_session().session_id)
+    wait_for(page, lambda: len(log) >= 4)
     assert log[0] == f"🔄 Attempting to restore session: {session_id}"
     assert re.fullmatch(r"✅ Found saved session, age: \d+ seconds", log[1])
     assert log[2:4] == ["🔌 WebSocket connected", "✅ Session restored successfully"]
@@ -100,7 +108,7 @@ def test_ending_needs_a_yes_then_ends_clears_and_closes(page: Page, tenant):
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     assert the_session().status == "queued"
 
-    page.clock.install()
+    stop_the_clock(page)
     end_chat(page)
 
     expect(page.get_by_text("You ended this chat")).to_be_visible()

@@ -9,6 +9,7 @@ from sessions_app import services, widget
 from sessions_app.models import ChatSession, Message
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
+from tests.browser.waiting import wait_for
 from tests.factories import actor, bodies, say
 
 STUB = """
@@ -228,6 +229,7 @@ def test_mistakes_are_named_in_the_console(page: Page, shop, tenant, complaints)
     expect(launcher(page)).to_be_visible()
     page.evaluate("CallCenterChat.on('opened', () => {}); CallCenterChat.identify({age: 5}); CallCenterChat.send()")
     page.evaluate("CallCenterChat.shutdown(); CallCenterChat.open(); CallCenterChat.init({})")
+    wait_for(page, lambda: len(complaints) >= 8)
     assert complaints == [
         'CallCenterChat: "position" cannot be "top"',
         'CallCenterChat: "colour" is unknown',
