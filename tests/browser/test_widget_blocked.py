@@ -11,6 +11,7 @@ from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
+from tests.browser.waiting import wait_for
 from tests.factories import actor, age, bodies, make_agent, make_tenant, say
 from tests.faults.relay import InThread, NoSockets
 
@@ -57,10 +58,12 @@ def shown(page: Page) -> list[str]:
 
 def test_TR09_what_is_written_arrives_once_and_in_order_and_is_answered(page: Page, proxy, tenant, alice):
     visit(page, proxy, tenant)
+    page.route("**/public/poll", lambda route: route.abort())  # not before all is written
     texts = [f"line {number}" for number in range(5)]
     for text in texts:
         write(page, text)
     expect(message(page, texts[0])).to_contain_text("Sending")
+    page.unroute("**/public/poll")
     for text in texts:
         expect_sent(page, text)
     assert apart(bodies, the_session()) == texts
@@ -196,9 +199,6 @@ def test_what_is_read_and_who_it_is_are_told(page: Page, refusing, tenant):
     apart(services.accept_session, the_session().session_id, actor(alice))
     apart(say, the_session(), "Hi Vera", agent=alice)
     expect(message(page, "Hi Vera")).to_be_visible()
-    for _ in range(200):
-        session = the_session()
-        if session.visitor_read_seq == session.last_seq and session.customer_name == "Vera":
-            break
-        page.wait_for_timeout(50)
-    assert (session.visitor_read_seq, session.customer_email) == (session.last_seq, "vera@shop.example")
+    seq = the_session().last_seq
+    wait_for(page, lambda: (the_session().visitor_read_seq, the_session().customer_name) == (seq, "Vera"))
+    assert the_session().customer_email == "vera@shop.example"
