@@ -203,7 +203,7 @@ def test_a_reload_that_loses_a_file_says_so(page: Page, shop, tenant):
     row(page, "bill.pdf").get_by_role("button", name="Remove").click()
     page.reload()
     expect(message(page, "hello").or_(page.get_by_role("button", name="Open chat")).first).to_be_visible()
-    assert page.evaluate("sessionStorage.getItem('cc_chat_files')") is None
+    page.wait_for_function("sessionStorage.getItem('cc_chat_files') === null")
     assert sent_names() == []
 
 
@@ -213,7 +213,7 @@ def test_a_reload_asks_for_no_file_that_cannot_be_sent_anyway(page: Page, shop, 
     expect_sent(page, "hello")
     choose(page, ("tool.exe", b"MZ"))
     expect(row(page, "tool.exe")).to_contain_text("This kind of file cannot be sent")
-    assert page.evaluate("sessionStorage.getItem('cc_chat_files')") is None
+    page.wait_for_function("sessionStorage.getItem('cc_chat_files') === null")
     page.reload()
     open_chat(page)
     expect(message(page, "hello")).to_be_visible()
@@ -304,6 +304,6 @@ def test_nothing_is_left_in_storage_when_all_is_sent(page: Page, shop, tenant):
     choose(page, ("bill.pdf", PDF))
     expect_sent(page, "bill.pdf")
     expect(page.get_by_role("link", name="bill.pdf")).to_be_visible()
-    assert page.evaluate("sessionStorage.getItem('cc_chat_files')") is None
+    page.wait_for_function("sessionStorage.getItem('cc_chat_files') === null")
     end_chat(page)
     expect(page.get_by_role("button", name=re.compile("Open chat"))).to_be_visible()

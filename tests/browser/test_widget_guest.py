@@ -232,6 +232,7 @@ def test_bs13_pages_that_swap_their_body_have_one_widget_one_socket_and_no_leak(
     connected(page)
     write(page, "hello there")
     expect_sent(page, "hello there")
+    expect(page.get_by_role("button", name="Emoji")).to_be_visible()  # all its parts are here, and listen
     listening = page.evaluate("listening")
     for route in range(10):
         page.evaluate(
