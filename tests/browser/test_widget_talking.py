@@ -20,6 +20,7 @@ from tests.browser.apart import apart
 from tests.browser.desk import accept, is_live, log_in, mine, transcript
 from tests.browser.desk import answer as desk_answer
 from tests.browser.shop import Shop, box, end_chat, expect_sent, message, open_chat, write
+from tests.browser.waiting import wait_for
 from tests.factories import actor, age, bodies, fresh, make_tenant, say
 
 STRICT = (
@@ -98,11 +99,7 @@ def read_by_visitor() -> int:
 
 
 def expect_read(page: Page, seq: int) -> None:
-    for _ in range(200):
-        if read_by_visitor() == seq:
-            return
-        page.wait_for_timeout(50)
-    assert read_by_visitor() == seq
+    wait_for(page, lambda: read_by_visitor() == seq)
 
 
 # --- read ---------------------------------------------------------------------------------------------------------
@@ -281,9 +278,13 @@ def test_of_several_tabs_one_sounds(page: Page, context: BrowserContext, shop, a
         answer(alice, f"news {count}")
         for tab in (page, other):
             expect(tab).to_have_title(f"({count}) Shop")
-    page.wait_for_timeout(500)  # that the second sound does not come cannot be waited for
 
-    assert page.evaluate("tones") + other.evaluate("tones") == 6
+    def tones() -> int:
+        return page.evaluate("tones") + other.evaluate("tones")
+
+    wait_for(page, lambda: tones() >= 6)
+    page.wait_for_timeout(500)  # that the second sound does not come cannot be waited for
+    assert tones() == 6
 
 
 # --- who, and when ------------------------------------------------------------------------------------------------
@@ -552,9 +553,10 @@ def test_an_idle_chat_counts_down_and_is_kept_by_one_click(page: Page, shop, ten
     open_chat(page)
     write(page, "Is anybody there?")
     expect_sent(page, "Is anybody there?")
-    wake(page)  # what the visitor has done so far is told
     expect(page.get_by_text("You are next in line")).to_be_visible()
-    page.wait_for_timeout(1500)
+    written_at = fresh(the_session()).last_activity_at
+    wake(page)  # what the visitor has done so far is told
+    wait_for(page, lambda: fresh(the_session()).last_activity_at > written_at)
     idle_for(page, minutes=28, seconds=30)
     wake(page)
 
@@ -565,10 +567,7 @@ def test_an_idle_chat_counts_down_and_is_kept_by_one_click(page: Page, shop, ten
 
     expect(page.get_by_text("will be closed in")).to_be_hidden()
     expect(box(page)).to_be_focused()
-    for _ in range(200):
-        if fresh(the_session()).last_activity_at > fresh(the_session()).created_at:
-            break
-        page.wait_for_timeout(50)
+    wait_for(page, lambda: fresh(the_session()).last_activity_at > fresh(the_session()).created_at)
     assert not fresh(the_session()).is_expiring(fresh(the_session()).last_seen_at)
 
 
@@ -752,11 +751,7 @@ def hold_back(page: Page, text: str) -> list[str]:
 
 
 def wait_until_stored(page: Page, text: str) -> None:
-    for _ in range(200):
-        if Message.objects.filter(body=text).exists():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{text} did not arrive")
+    wait_for(page, Message.objects.filter(body=text).exists)
 
 
 def test_SM11_what_arrived_before_the_own_end_is_sent_though_its_acknowledgement_is_late(page: Page, shop, alice):
