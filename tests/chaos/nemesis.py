@@ -42,11 +42,11 @@ class Nemesis:
         self._bag: list[str] = []
 
     def run(self, seconds: float) -> int:
-        """Returns how many times it struck."""
+        """Returns how many times it struck: for so long, and in each of its ways once, however slow the machine is."""
         end = time.monotonic() + seconds
         count = 0
         self._calm()
-        while time.monotonic() < end:
+        while time.monotonic() < end or count < len(self.ways):
             self._bag = self._bag or self.rng.sample(self.ways, len(self.ways))
             getattr(self, self._bag.pop())()
             self._check_processes()
