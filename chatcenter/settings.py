@@ -166,6 +166,7 @@ CHAT_MESSAGE_RATES = env.rates("CHAT_MESSAGE_RATES", "10/10s,60/60s")  # message
 CHAT_START_RATES = env.rates("CHAT_START_RATES", "10/60s,60/3600s")  # sessions started from an address
 CHAT_LOGIN_RATES = env.rates("CHAT_LOGIN_RATES", "20/600s")  # wrong passwords from an address
 CHAT_OFFLINE_RATES = env.rates("CHAT_OFFLINE_RATES", "5/60s,20/3600s")  # messages left from an address
+CHAT_PROOF_RATES = env.rates("CHAT_PROOF_RATES", "100/60s")  # unknown sessions and wrong keys from an address
 CHAT_POLL_RATES = env.rates("CHAT_POLL_RATES", "120/60s")  # requests of a session that has no socket
 CHAT_FRAME_RATES = env.rates("CHAT_FRAME_RATES", "100/10s")  # frames of a socket
 CHAT_MAX_SOCKETS_PER_ADDRESS = env.number("CHAT_MAX_SOCKETS_PER_ADDRESS", 200, minimum=1)  # visitors' sockets

@@ -179,20 +179,24 @@ class PublicView(APIView):
         origins.require_allowed(tenant.allowed_origins, origin, may_be_absent=self.request.method == "GET")
 
     def session(self, session_id: str, key: object) -> ChatSession:
-        """The session whose key the visitor has proved. Raises SessionNotFound, OriginNotAllowed."""
-        if not isinstance(key, str) or not key:
-            raise SessionNotFound
-        session = selectors.session_for_key(selectors.parse_session_id(session_id), key)
+        """The session whose key the visitor has proved. Raises SessionNotFound, OriginNotAllowed, RateLimited."""
+        with throttles.proof_from(self.address()):
+            if not isinstance(key, str) or not key:
+                raise SessionNotFound
+            session = selectors.session_for_key(selectors.parse_session_id(session_id), key)
         self.require_origin(session.tenant)
         return session
 
     def limit_address(self, name: str, rates: Sequence[tuple[int, int]]) -> None:
         """Counts one event of ``name`` for the visitor's address. Raises RateLimited."""
-        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
-        address = throttles.client_address(self.request.META.get("REMOTE_ADDR"), forwarded_for)
-        [wait] = throttles.take(name, [address], rates)
+        [wait] = throttles.take(name, [self.address()], rates)
         if wait:
             raise RateLimited(wait)
+
+    def address(self) -> str:
+        """The visitor's, as limits know it."""
+        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
+        return throttles.client_address(self.request.META.get("REMOTE_ADDR"), forwarded_for)
 
     def header_key(self) -> str:
         return self.request.headers.get("X-Session-Key", "")
@@ -242,7 +246,8 @@ class StatusView(PublicView):
 
     def get(self, request: Request, session_id: str) -> Response:
         if not self.header_key():
-            session = selectors.session_by_id(selectors.parse_session_id(session_id))
+            with throttles.proof_from(self.address()):
+                session = selectors.session_by_id(selectors.parse_session_id(session_id))
             self.require_origin(session.tenant)
             return succeed(status_payload(session))
         session = self.session(session_id, self.header_key())

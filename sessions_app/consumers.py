@@ -50,6 +50,7 @@ CLOSE_CODES = {
     TenantNotFound: protocol.CLOSE_ORIGIN,
     OriginNotAllowed: protocol.CLOSE_ORIGIN,
     SessionOver: protocol.CLOSE_OVER,
+    RateLimited: protocol.CLOSE_TOO_FAST,
 }
 
 
@@ -170,7 +171,8 @@ class VisitorConsumer(FrameConsumer):
     def _open(self, session_id: UUID, command: protocol.Hello) -> _Ready:
         """Checks key and origin, restores the session and reads the snapshot. After the subscription: what commits from
         here on arrives as an event, what committed before is in the snapshot."""
-        allowed_origins = selectors.origins_for_key(session_id, command.session_key)
+        with throttles.proof_from(self.address):
+            allowed_origins = selectors.origins_for_key(session_id, command.session_key)
         origins.require_allowed(allowed_origins, self._origin)
         session, is_reopened, now = services.restore_session(
             session_id,

@@ -4,11 +4,14 @@ import ipaddress
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 import redis
 from django.conf import settings
+
+from sessions_app.errors import RateLimited, SessionNotFound
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,10 @@ return waits
 _GIVE_BACK = "return redis.call('ZPOPMAX', KEYS[1])"
 
 _failed_at = -math.inf
+
+# Address -> until when, by the monotonic clock, no key that comes from there is tried: what this process was told when
+# one more had failed. So right keys cost a look-up in a dictionary, and Redis hears of wrong ones alone.
+_shut_out: dict[str, float] = {}
 
 
 @cache
@@ -89,6 +96,34 @@ def take(name: str, who: Iterable[object], rates: Sequence[tuple[int, int]]) -> 
 def give_back(name: str, who: object) -> None:
     """Takes back the last event of ``who``: it was none that is to be limited."""
     evaluate(_GIVE_BACK, [f"{PREFIX}{name}:{who}"], [])
+
+
+@contextmanager
+def proof_from(address: str) -> Iterator[None]:
+    """Around the look for a session by its id and key: a SessionNotFound counts one failed proof of the address.
+
+    Once CHAT_PROOF_RATES have failed it raises RateLimited, before anything is tried: a right key would be told from
+    wrong ones otherwise. Blocks where the proof fails.
+    """
+    wait = _shut_out.get(address, -math.inf) - time.monotonic()
+    if wait > 0:
+        raise RateLimited(math.ceil(wait * 1000))
+    try:
+        yield
+    except SessionNotFound:
+        [wait_ms] = take("proof", [address], settings.CHAT_PROOF_RATES)
+        if not wait_ms:
+            raise
+        _shut_out_until(address, time.monotonic() + wait_ms / 1000)
+        raise RateLimited(wait_ms) from None
+
+
+def _shut_out_until(address: str, until: float) -> None:
+    now = time.monotonic()
+    for other, its_end in list(_shut_out.items()):
+        if its_end <= now:
+            _shut_out.pop(other, None)
+    _shut_out[address] = until
 
 
 def client_address(peer: str | None, forwarded_for: str) -> str:

@@ -1,6 +1,8 @@
 """The visitors' HTTP API: the contract of docs/protocol.md, and what it refuses."""
 
 import json
+import time
+from collections import Counter
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -8,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from sessions_app import selectors, services
+from sessions_app import selectors, services, throttles, tokens
 from sessions_app.models import ChatSession, Message, TrailEntry
 from sessions_app.services import VISITOR
 from tests.factories import age, bodies, fresh, make_agent, make_session, make_tenant, say
@@ -41,10 +43,9 @@ class Api:
         headers = {**self.headers, **({"X-Session-Key": key} if key else {}), **headers}
         return self.client.post(f"{PUBLIC}/{call}", body, content_type="application/json", headers=headers)
 
-    def get(self, call, key=None, query=None):
-        return self.client.get(
-            f"{PUBLIC}/{call}", query or {}, headers={**self.headers, **({"X-Session-Key": key} if key else {})}
-        )
+    def get(self, call, key=None, query=None, **headers):
+        headers = {**self.headers, **({"X-Session-Key": key} if key else {}), **headers}
+        return self.client.get(f"{PUBLIC}/{call}", query or {}, headers=headers)
 
 
 @pytest.fixture
@@ -245,6 +246,76 @@ def test_starts_are_limited_by_address(api, tenant, settings):
         error(api.post("start", {"tenant_id": "demo-tenant"}, **{name: "203.0.113.9"}), "rate_limited", 429)
     settings.TRUSTED_PROXIES = 1
     ok(api.post("start", {"tenant_id": "demo-tenant"}, **{"X-Forwarded-For": "203.0.113.9"}), 201)
+
+
+def guess(api, count, *, session_id=None, **headers) -> Counter[tuple[int, str, str]]:
+    """The answers to ``count`` wrong keys, by turns at each door, all for one session or each for an unknown one."""
+    doors = (
+        lambda id, key: api.get(f"status/{id}", key=key, **headers),
+        lambda id, key: api.get(f"session/{id}", key=key, **headers),
+        lambda id, key: api.post("end", {"session_id": id}, key=key, **headers),
+        lambda id, key: api.post("poll", {"session_id": id, "session_key": key}, **headers),
+        lambda id, key: api.get(f"status/{id if session_id is None else 'none'}", **headers),
+    )
+    answers = Counter()
+    for number in range(count):
+        response = doors[number % len(doors)](session_id or str(uuid4()), tokens.new_key())
+        body = response.json()["error"]
+        answers[response.status_code, body["code"], body["message"]] += 1
+    return answers
+
+
+NOT_FOUND = (404, "session_not_found", "There is no such chat session.")
+TOO_FAST = (429, "rate_limited", "Too fast. Wait a moment.")
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["keys of one id", "ids"])
+def test_AT08_of_thousands_of_guesses_a_hundred_a_minute_are_tried(api, session, is_known):
+    id = str(session.session.session_id)
+    assert guess(api, 1000, session_id=id if is_known else None) == {NOT_FOUND: 100, TOO_FAST: 900}
+
+    # Whoever is over the limit does not learn of a right key either.
+    response = api.get(f"session/{id}", key=session.session_key)
+    assert 0 < error(response, "rate_limited", 429)["retry_after_ms"] <= 60_000
+    assert 0 < int(response["Retry-After"]) <= 60
+
+
+def test_AT08_processes_count_together_and_addresses_apart(api, session, settings, monkeypatch):
+    settings.CHAT_PROOF_RATES, settings.TRUSTED_PROXIES = ((10, 60),), 1
+    here, elsewhere = {"X-Forwarded-For": "198.51.100.4, 203.0.113.7"}, {"X-Forwarded-For": "203.0.113.7, 198.51.100.4"}
+    assert guess(api, 10, **here) == {NOT_FOUND: 10}
+    monkeypatch.setattr(throttles, "_shut_out", {})  # that of another process
+    assert guess(api, 5, **here) == {TOO_FAST: 5}
+    ok(api.get(f"session/{session.session.session_id}", key=session.session_key, **elsewhere))
+    assert guess(api, 10, **elsewhere) == {NOT_FOUND: 10}
+
+
+def test_AT08_right_keys_ask_Redis_nothing_and_failures_below_the_limit_cost_them_nothing(api, session, monkeypatch):
+    """A whole company behind one address, and in each of its browsers a chat that has been deleted since."""
+    asked = []
+    take = throttles.take
+    monkeypatch.setattr(throttles, "take", lambda name, *args: asked.append(name) or take(name, *args))
+    for _ in range(99):
+        error(api.get(f"status/{uuid4()}", key="of a deleted chat"), "session_not_found", 404)
+        ok(api.get(f"session/{session.session.session_id}", key=session.session_key))
+    assert asked == ["proof"] * 99
+
+
+def test_AT08_a_minute_later_keys_are_tried_again(api, session, settings, redis_client, monkeypatch):
+    settings.CHAT_PROOF_RATES = ((2, 60),)
+    assert guess(api, 4) == {NOT_FOUND: 2, TOO_FAST: 2}
+    assert throttles._shut_out
+    redis_client.flushdb()
+    now = time.monotonic()
+    monkeypatch.setattr(throttles.time, "monotonic", lambda: now + 60)
+    ok(api.get(f"session/{session.session.session_id}", key=session.session_key))
+    assert guess(api, 3, **{"X-Forwarded-For": "ignored"}) == {NOT_FOUND: 2, TOO_FAST: 1}
+    assert len(throttles._shut_out) == 1
+
+
+def test_AT08_a_Redis_that_fails_limits_no_guess(api, session, monkeypatch):
+    monkeypatch.setattr(throttles, "evaluate", lambda *args: None)
+    assert guess(api, 200) == {NOT_FOUND: 200}
 
 
 # --- status -------------------------------------------------------------------------------------------------------

@@ -133,6 +133,29 @@ async def test_AT01_whoever_does_not_prove_the_key_learns_nothing(sockets, tenan
     assert await socket.expect_close() == 4401
 
 
+async def test_AT08_guesses_of_an_address_are_limited_at_hello_and_by_HTTP_together(sockets, vera, settings, client):
+    settings.CHAT_PROOF_RATES = ((4, 60),)
+
+    async def guess(path: str, key: str, **options) -> tuple[str, int]:
+        socket = sockets.at(f"/ws/public/{path}", **options)
+        assert await socket.connect()
+        await socket.send("hello", session_key=key, after_seq=0)
+        error = await socket.expect("error")
+        assert ("retry_after_ms" in error) == (error["code"] == "rate_limited")
+        return error["code"], await socket.expect_close()
+
+    here, id = "198.51.100.4", str(vera.session.session_id)
+    refused, too_fast = ("session_not_found", 4401), ("rate_limited", 4429)
+    assert [await guess(id, "wrong", address=here) for _ in range(2)] == [refused] * 2
+    assert await guess(str(uuid4()), "wrong", address=here) == refused
+    url = f"/api/v1/chat/public/session/{id}"
+    assert (await in_db(client.get, url, REMOTE_ADDR=here)).status_code == 404
+    assert await guess(id, "wrong", address=here) == too_fast
+    # Nor does the address learn whether a key is right.
+    assert await guess(id, vera.session_key, address=here) == too_fast
+    assert (await sockets.visitor(vera, address="198.51.100.5").hello(vera))["resume"] == "new"
+
+
 @pytest.mark.parametrize(
     "origin", ["https://other.example", "null", None, "http://shop.example", "https://shop.example.evil.example"]
 )
