@@ -130,6 +130,33 @@ def test_AT11_what_a_client_makes_up_is_ignored(api, tenant):
     assert data["status"] == "queued"
 
 
+def test_AT13_another_visitors_email_opens_nothing_of_hers(api, tenant):
+    email = "vera@example.com"
+    vera = make_session(tenant, says="My card ends in 4242", customer_email=email)
+    hers, session_of = str(vera.session.session_id), "session/{}".format
+    start = {"tenant_id": tenant.slug, "customer_name": "Vera", "customer_email": email}
+    # Nor does it help to know her session's id.
+    for previous in ({}, {"previous": {"session_id": hers, "outcome": "storage"}}):
+        mallory = ok(api.post("start", {**start, **previous}), 201)
+        key = mallory["session_key"]
+        assert mallory["session_id"] != hers
+        assert mallory["conversation_id"] != vera.session.conversation_id
+        assert ok(api.get(session_of(mallory["session_id"]), key=key))["messages"] == []
+        poll = {
+            "session_id": mallory["session_id"],
+            "after_seq": 0,
+            "visitor": {"name": "Vera", "email": email.upper()},
+        }
+        assert ok(api.post("poll", poll, key=key))["messages"] == []
+        for answer in (api.get(session_of(hers), key=key), api.post("poll", {**poll, "session_id": hers}, key=key)):
+            error(answer, "session_not_found", 404)
+    # In a chat that had begun under another name it is the same.
+    services.end_session(vera.session.session_id, VISITOR)
+    mallory = ok(api.post("start", {"tenant_id": tenant.slug}), 201)
+    poll = {"session_id": mallory["session_id"], "after_seq": 0, "visitor": {"email": email}}
+    assert ok(api.post("poll", poll, key=mallory["session_key"]))["messages"] == []
+
+
 def test_SM06_a_repeated_start_is_one_session(api, tenant):
     request = {"tenant_id": "demo-tenant", "start_id": str(uuid4())}
     first, again = ok(api.post("start", request), 201), ok(api.post("start", request), 201)
