@@ -9,8 +9,10 @@ import json
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -163,6 +165,89 @@ async def beat(socket, *, active):
     with contextlib.suppress(websockets.ConnectionClosed):  # 4410: the chat of a page that nobody uses is over
         await socket.send("ping", visible=True, active=active)
         await socket.expect("pong")
+
+
+@contextlib.contextmanager
+def with_moved_clock(world, name, *options):
+    """daphne, whose wall clock jumps by 25 hours when it is told: that clock, and no other, says there how old a socket
+    is (uvicorn does not ask). It pings nobody before. ``options``: its own, in place of those of bin/web."""
+    folder = str(ROOT / "tests" / "faults" / "moved_clock")
+    web = world.web(name, ASGI_SERVER="daphne", PYTHONPATH=folder, WS_PING_SECONDS="7200")
+    if options:
+        port = ("--port", str(web.port))
+        web._command = [
+            sys.executable,
+            "-m",
+            "chatcenter.daphne_server",
+            *port,
+            *options,
+            "chatcenter.asgi:application",
+        ]
+    web.start()
+    try:
+        web.wait_until_ready()
+        yield web
+    finally:
+        web.stop()
+
+
+def next_ping(socket) -> asyncio.Event:
+    pinged, process = asyncio.Event(), socket.socket.process_event
+
+    def watch(frame):
+        if frame.opcode is Opcode.PING:
+            pinged.set()
+        process(frame)
+
+    socket.socket.process_event = watch
+    return pinged
+
+
+async def test_TR15_sockets_that_are_older_than_a_day_stay_and_hear_everything(world, alice):
+    with with_moved_clock(world, "old-sockets") as web:
+        vera = await asyncio.to_thread(Vera, web)
+        visitor, _ = await vera.at(web)
+        console, _ = await alice.at(web)
+        await asyncio.to_thread(vera.post, web, "Yesterday")
+        await console.expect("chat.message.new", where=lambda news: news["message"]["body"] == "Yesterday")
+        await asyncio.to_thread(alice.accept, web, vera)
+
+        # daphne looks at a socket's age, and then, if it is still there, at how long it has been silent.
+        pings = [next_ping(visitor), next_ping(console)]
+        web.send(signal.SIGUSR1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(*(ping.wait() for ping in pings))
+        await visitor.send("chat.message.send", client_message_id=vera.id, body="Today")
+        assert (await visitor.expect("chat.message.ack"))["message"]["seq"] > 1
+        await console.expect("chat.message.new", where=lambda news: news["message"]["body"] == "Today")
+        await console.send("chat.message.send", session_id=vera.id, client_message_id=str(uuid4()), body="Still here")
+        await visitor.expect("chat.message.new", where=lambda news: news["message"]["body"] == "Still here")
+
+
+async def test_TR15_a_socket_that_is_closed_for_its_age_costs_no_message(world, alice):
+    """As by a daphne that has its own limit of 24 hours, or by a proxy."""
+    with with_moved_clock(world, "closes-old-sockets", "--websocket_timeout", "86400") as web:
+        vera = await asyncio.to_thread(Vera, web)
+        console, _ = await alice.at(web)
+        async with Widget.at(web.port, vera) as widget:
+            await widget.tells(state="ready")
+            widget.write("Yesterday")
+            await widget.tells(message="Yesterday")
+
+            web.send(signal.SIGUSR1)
+            with pytest.raises(websockets.ConnectionClosed):
+                await console.expect("nothing", seconds=60)
+            widget.write("Today")
+            await widget.tells(state="ready")
+            await widget.tells(message="Today")
+            messages = (await asyncio.to_thread(history, web, vera))["messages"]
+            assert [message["body"] for message in messages] == ["Yesterday", "Today"]
+
+            # The agent is in every group again, too.
+            console, ready = await alice.at(web)
+            assert vera.id in [session["session_id"] for session in ready["sessions"]]
+            widget.write("And now?")
+            await console.expect("chat.message.new", where=lambda news: news["message"]["body"] == "And now?")
 
 
 class Client:
