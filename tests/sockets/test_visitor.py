@@ -569,7 +569,7 @@ BAD_FRAMES = [
 
 
 @pytest.mark.parametrize("frame", BAD_FRAMES)
-async def test_PR01_PR07_bad_frames_get_one_constant_error_and_the_socket_lives(sockets, vera, frame):
+async def test_PR01_PR06_PR07_bad_frames_get_one_constant_error_and_the_socket_lives(sockets, vera, frame):
     socket = sockets.visitor(vera)
     await socket.hello(vera)
     await socket.send_raw(frame)
