@@ -98,6 +98,17 @@ class TenantAdmin(admin.ModelAdmin):
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else {"slug": ("name",)}
 
+    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+        """Chats outlive no tenant: one that has any is switched off instead. Asked here, since Django would first
+        gather all that would go along."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.sessions.exists())
+
+    def get_actions(self, request: HttpRequest) -> dict:
+        actions = super().get_actions(request)
+        # It would gather all that belongs to all of them, and asks has_delete_permission() about none.
+        actions.pop("delete_selected", None)
+        return actions
+
     @admin.display(description="Websites")
     def websites(self, tenant: Tenant) -> str:
         return ", ".join(tenant.allowed_origins) or "every website"

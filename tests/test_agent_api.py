@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from sessions_app import services
-from sessions_app.models import Tag
+from sessions_app.models import Tag, Tenant
 from sessions_app.services import VISITOR
-from tests.factories import PASSWORD, actor, age, bodies, fresh, make_session, say, transitions
+from tests.factories import PASSWORD, actor, age, bodies, fresh, make_session, make_tenant, say, transitions
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +233,25 @@ def test_an_admin_ends_chats_and_changes_no_transcript(admin, tenant, vera):
         == 403
     )
     assert admin.get("/admin/sessions_app/message/add/").status_code == 403
+
+
+def test_a_tenant_that_has_chats_is_switched_off_and_not_deleted(admin, tenant, vera, django_assert_max_num_queries):
+    changelist = "/admin/sessions_app/tenant/"
+    url, empty = f"{changelist}{tenant.pk}/", f"{changelist}{make_tenant('empty').pk}/"
+    page = admin.get(f"{url}change/").content.decode()
+    assert "switch it off instead" in page
+    assert f"{url}delete/" not in page
+    with django_assert_max_num_queries(4):  # login, tenant, chats
+        assert admin.get(f"{url}delete/").status_code == 403
+    assert admin.post(f"{url}delete/", {"post": "yes"}).status_code == 403
+    selected = {"action": "delete_selected", "_selected_action": [tenant.pk], "post": "yes"}
+    assert "delete_selected" not in admin.get(changelist).content.decode()
+    admin.post(changelist, selected)
+    assert fresh(vera).tenant == tenant
+
+    assert f"{empty}delete/" in admin.get(f"{empty}change/").content.decode()
+    admin.post(f"{empty}delete/", {"post": "yes"})
+    assert list(Tenant.objects.all()) == [tenant]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,11 @@ class Tenant(models.Model):
 
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
-    is_active = models.BooleanField(default=True, help_text="Off: its widgets stop, its agents see nothing of it.")
+    is_active = models.BooleanField(
+        default=True,
+        help_text="Off: its widgets stop, its agents see nothing of it. A tenant that has chats cannot be deleted: "
+        "switch it off instead.",
+    )
     allowed_origins = ArrayField(
         models.CharField(max_length=255, validators=[validate_origin]),
         default=list,
