@@ -3,8 +3,12 @@
 The model knows the rules by their words in the design, not by the code: who was seen when, who wrote when, and what
 follows from it when time passes. Time passes in tens of seconds, by moving the clocks of every session, so that the
 seconds which a run itself takes change nothing.
+
+A run takes 2,000 steps; for the 10,000 of the case, which take some two minutes more:
+`RANDOM_STEPS=10000 bin/test tests/test_state_machine.py`.
 """
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -40,6 +44,7 @@ TIMES = st.sampled_from([20, 70, 130, 250, 370, 1210, 1870])
 CHATS = st.integers(0, 2)  # of the newest
 AGENTS = ("alice", "bob")
 NAMES = st.sampled_from(AGENTS)
+STEPS = int(os.environ.get("RANDOM_STEPS", 2000))
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Cf", "Zl", "Zp"]), min_size=1)
 
 
@@ -441,7 +446,7 @@ def test_SM09_random_lives_of_chats_follow_the_rules():
     run_state_machine_as_test(
         Center,
         settings=settings(
-            max_examples=40,
+            max_examples=STEPS // 40,  # a few end sooner than after 50
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
