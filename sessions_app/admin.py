@@ -8,10 +8,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
 
 from sessions_app import retention, services
 from sessions_app.errors import ChatError
 from sessions_app.models import (
+    CLOSING_REASONS,
     Attachment,
     ChatSession,
     Hold,
@@ -20,6 +22,7 @@ from sessions_app.models import (
     OfflineMessage,
     Party,
     SessionEvent,
+    Stage,
     SweepRun,
     Tag,
     Tenant,
@@ -30,6 +33,8 @@ from sessions_app.services import Actor
 
 admin.site.site_header = admin.site.site_title = "Chat Center"
 admin.site.index_title = "Administration"
+# The lists need the room, and all that it leads to is on the first page.
+admin.site.enable_nav_sidebar = False
 
 
 def shorten(text: str) -> str:
@@ -190,25 +195,44 @@ class AttachmentInline(admin.TabularInline):
         )
 
 
+class ClosedReasonFilter(admin.SimpleListFilter):
+    title = "closed reason"
+    parameter_name = "closed_reason__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        """Without the reasons of transitions that close nothing."""
+        return [(reason.value, reason.label) for reason in CLOSING_REASONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> QuerySet[ChatSession]:
+        return queryset.filter(closed_reason=self.value()) if self.value() else queryset
+
+
+# Stage's own labels are sentences; a column of the list has room for a word or two.
+STAGE_WORDS = {
+    Stage.NEVER_ENGAGED: "never wrote",
+    Stage.MISSED: "no answer",
+    Stage.WAITING_FOR_AGENT: "was waiting",
+    Stage.ANSWERED: "answered",
+}
+
+
 @admin.register(ChatSession)
 class ChatSessionAdmin(ReadOnlyAdmin):
     list_display = (
         "conversation_id",
-        "tenant",
-        "status",
-        "closed_reason",
-        "stage",
-        "rating_score",
-        "assigned_to",
-        "customer_name",
-        "last_seq",
+        "tenant_name",
+        "visitor",
+        "outcome",
+        "how_far",
+        "rating",
+        "agent",
+        "number_of_messages",
         "created_at",
-        "last_activity_at",
     )
-    list_filter = ("tenant", "status", "closed_reason", "stage", "rating_score", "created_at")
+    list_filter = ("tenant", "status", ClosedReasonFilter, "stage", "rating_score", "created_at")
     list_select_related = ("tenant", "assigned_to")
-    search_fields = ("conversation_id__iexact", "session_id__iexact", "customer_name", "customer_email")
-    search_help_text = "Conversation id, session id, name or e-mail"
+    search_fields = ("conversation_id__istartswith", "session_id__iexact", "customer_name", "customer_email")
+    search_help_text = "The beginning of a conversation id, a session id, name or e-mail"
     show_full_result_count = False
     inlines = (NoteInline, AttachmentInline, TrailInline, HoldInline, SessionEventInline)
     actions = ("end_sessions", "erase_visitors")
@@ -240,6 +264,36 @@ class ChatSessionAdmin(ReadOnlyAdmin):
         ("Transcript", {"fields": ("transcript",)}),
     )
     readonly_fields = ("transcript",)
+
+    @admin.display(description="Tenant", ordering="tenant")
+    def tenant_name(self, session: ChatSession) -> str:
+        """Unlike the tenant itself it may take two lines."""
+        return session.tenant.name
+
+    @admin.display(description="Visitor", ordering="customer_name")
+    def visitor(self, session: ChatSession) -> str:
+        return Truncator(session.customer_name).chars(20)
+
+    @admin.display(description="Status", ordering="status")
+    def outcome(self, session: ChatSession) -> str:
+        reason = f" ({session.get_closed_reason_display().lower()})" if session.closed_reason else ""
+        return session.get_status_display() + reason
+
+    @admin.display(description="Stage", ordering="stage")
+    def how_far(self, session: ChatSession) -> str | None:
+        return STAGE_WORDS.get(session.stage)
+
+    @admin.display(description="Rating", ordering="rating_score")
+    def rating(self, session: ChatSession) -> int | None:
+        return session.rating_score
+
+    @admin.display(description="Agent", ordering="assigned_to")
+    def agent(self, session: ChatSession) -> str | None:
+        return session.assigned_to and Truncator(agent_name(session.assigned_to)).chars(20)
+
+    @admin.display(description="Msgs", ordering="last_seq")
+    def number_of_messages(self, session: ChatSession) -> int:
+        return session.last_seq
 
     @admin.display(description="Messages")
     def transcript(self, session: ChatSession) -> str:
@@ -338,8 +392,8 @@ class MessageAdmin(ReadOnlyAdmin):
     list_display = ("session", "seq", "sender_type", "sender_name", "shortened", "created_at")
     list_filter = ("sender_type", "message_type", "created_at", "session__tenant")
     list_select_related = ("session",)
-    search_fields = ("body", "session__conversation_id__iexact")
-    search_help_text = "Text, or a conversation id"
+    search_fields = ("body", "session__conversation_id__istartswith")
+    search_help_text = "Text, or the beginning of a conversation id"
     ordering = ("-pk",)
     show_full_result_count = False
 

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from sessions_app import services
-from sessions_app.models import Tag, Tenant
+from sessions_app.models import ChatSession, Tag, Tenant
 from sessions_app.services import VISITOR
 from tests.factories import PASSWORD, actor, age, bodies, fresh, make_session, make_tenant, say, transitions
 
@@ -233,6 +233,30 @@ def test_an_admin_ends_chats_and_changes_no_transcript(admin, tenant, vera):
         == 403
     )
     assert admin.get("/admin/sessions_app/message/add/").status_code == 403
+
+
+def test_a_chat_is_found_by_the_beginning_of_its_reference(admin, tenant, vera):
+    other = make_session(tenant).session
+    ChatSession.objects.filter(pk=other.pk).update(conversation_id="5SEX-2222")
+    say(vera, "5 of them")
+    for words in ("5SEX", "5sex-2", "5SEX-2222"):
+        found = admin.get("/admin/sessions_app/chatsession/", {"q": words}).context["cl"].queryset
+        assert list(found) == [other]
+    assert not admin.get("/admin/sessions_app/chatsession/", {"q": "2222"}).context["cl"].queryset
+    say(make_session(tenant), "Hello")
+    assert admin.get("/admin/sessions_app/message/", {"q": vera.session.conversation_id[:4]}).context["cl"].result_count
+
+
+def test_chats_are_filtered_by_reasons_that_close_one_and_no_others(admin, tenant, vera):
+    services.end_session(vera.session.session_id, VISITOR)
+    make_session(tenant)
+    url = "/admin/sessions_app/chatsession/"
+    page = admin.get(url).content.decode()
+    assert re.findall(r"closed_reason__exact=(\w+)", page) == ["visitor", "agent", "admin", "idle", "disconnected"]
+    for reason, count in (("visitor", 1), ("idle", 0)):
+        found = admin.get(url, {"closed_reason__exact": reason}).context["cl"].queryset
+        assert found.count() == count
+    assert admin.get(url).context["cl"].queryset.count() == 2
 
 
 def test_a_tenant_that_has_chats_is_switched_off_and_not_deleted(admin, tenant, vera, django_assert_max_num_queries):

@@ -38,6 +38,9 @@ class Reason(models.TextChoices):
     DISCONNECTED = "disconnected"
 
 
+CLOSING_REASONS = (Reason.VISITOR, Reason.AGENT, Reason.ADMIN, Reason.IDLE, Reason.DISCONNECTED)
+
+
 class Stage(models.TextChoices):
     """How far an abandoned chat had come."""
 
