@@ -3,6 +3,7 @@ from datetime import timedelta
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm, Select
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -99,6 +100,15 @@ class TenantAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         # Websites name the slug in their snippet: changing it would switch their widgets off.
         return ("slug",) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Tenant | None = None, **options) -> type[ModelForm]:
+        form = super().get_form(request, obj, **options)
+        if locale := form.base_fields.get("locale"):  # there is none for who may only look
+            choices = dict(Tenant.Locale.choices)
+            if obj:
+                choices.setdefault(obj.locale, obj.locale)  # such as pt-BR: it must not change with another field
+            locale.widget = Select(choices=choices.items())
+        return form
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else {"slug": ("name",)}

@@ -3,9 +3,13 @@
 import html
 import json
 import re
+from importlib import import_module
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from sessions_app import services
@@ -235,6 +239,28 @@ def test_an_admin_ends_chats_and_changes_no_transcript(admin, tenant, vera):
     assert admin.get("/admin/sessions_app/message/add/").status_code == 403
 
 
+def locales_of(admin, tenant) -> list[str]:
+    page = admin.get(f"/admin/sessions_app/tenant/{tenant.pk}/change/")
+    return [value for value, _ in page.context["adminform"].form.fields["locale"].widget.choices]
+
+
+def test_the_languages_of_the_widget_are_offered_and_one_that_was_set_before_stays(admin, tenant):
+    parts = (Path(settings.BASE_DIR) / "widget_static" / "src" / "parts").glob("locale_*.js")
+    offered = locales_of(admin, tenant)
+    assert set(offered) == {"auto", "en"} | {part.stem.removeprefix("locale_") for part in parts}
+    Tenant.objects.update(locale="pt-BR")
+    assert locales_of(admin, tenant) == [*offered, "pt-BR"]
+    assert admin.get("/admin/sessions_app/tenant/add/").status_code == 200
+
+
+def test_the_migration_writes_down_what_widgets_made_of_a_language_that_is_none(tenant):
+    migration = import_module("sessions_app.migrations.0014_locale_of_tenants")
+    for locale, becomes in (("Klingon", "en"), ("", "en"), ("pt-BR", "pt-BR"), ("auto", "auto"), ("it", "it")):
+        Tenant.objects.update(locale=locale)
+        migration.replace_what_is_none(apps, None)
+        assert Tenant.objects.get().locale == becomes
+
+
 def test_a_chat_is_found_by_the_beginning_of_its_reference(admin, tenant, vera):
     other = make_session(tenant).session
     ChatSession.objects.filter(pk=other.pk).update(conversation_id="5SEX-2222")
@@ -287,6 +313,8 @@ def test_a_tenant_that_has_chats_is_switched_off_and_not_deleted(admin, tenant, 
         ("allowed_origins", "ftp://shop.example"),
         ("allowed_origins", "https://shop.example:port"),
         ("primary_color", "red"),
+        ("locale", "Klingon"),
+        ("locale", ""),
         ("disconnect_timeout_seconds", "149"),
         ("session_expiry_seconds", "200"),
         ("heartbeat_interval_seconds", "1"),

@@ -26,6 +26,7 @@ HEARTBEATS_FIT = (
 )
 SHORTEST_WARNING_SECONDS = 30
 LONGEST_RETENTION_DAYS = 36_500
+LANGUAGE_TAG = re.compile(r"\A[a-z]{2,4}(-[0-9A-Za-z]+)*\Z")  # as the widget takes it
 
 
 def validate_origin(value: str) -> None:
@@ -53,6 +54,19 @@ class Tenant(models.Model):
         OPTIONAL = "optional", "optional: the visitor may skip it"
         REQUIRED = "required"
 
+    class Locale(models.TextChoices):
+        """The languages of the widget, and the first of them that the visitor's browser asks for."""
+
+        AUTO = "auto", "the visitor's own"
+        ENGLISH = "en", "English"
+        SPANISH = "es", "Spanish"
+        FRENCH = "fr", "French"
+        GERMAN = "de", "German"
+        PORTUGUESE = "pt", "Portuguese"
+        ARABIC = "ar", "Arabic"
+        JAPANESE = "ja", "Japanese"
+        CHINESE = "zh", "Chinese"
+
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(
@@ -77,7 +91,13 @@ class Tenant(models.Model):
         validators=[RegexValidator(re.compile(r"\A#[0-9a-fA-F]{6}\Z"), "Write the colour as #2563eb.")],
     )
     position = models.CharField(max_length=16, choices=Position, default=Position.RIGHT)
-    locale = models.CharField(max_length=16, default="en")
+    # Also a language with its country, or one for which a site brings the words itself: no choices, but their form.
+    locale = models.CharField(
+        max_length=16,
+        default=Locale.ENGLISH,
+        validators=[RegexValidator(LANGUAGE_TAG, "Write the language as en or pt-BR.")],
+        help_text="The language of the widget, unless a page names another one.",
+    )
     prechat_form = models.CharField(
         max_length=8,
         choices=PrechatForm,
