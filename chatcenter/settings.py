@@ -185,6 +185,7 @@ CHAT_MAX_REQUEST_BYTES = max(CHAT_MAX_ATTACHMENT_BYTES, MAX_PICTURE_BYTES) + CHA
 # Where sessions_app asks about agents (dotted module): the arrow between the two apps points the other way.
 CHAT_AGENT_DIRECTORY = "agents_app.selectors"
 
+DEMO_PAGE = env.flag("DEMO_PAGE", DEBUG)  # the shop of seed_demo's tenant, /widget-demo.html
 # For the accounts that seed_demo makes; without it that command refuses.
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", None)
 

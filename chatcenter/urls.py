@@ -8,7 +8,7 @@ from chatcenter.health import healthz, readyz
 from sessions_app.views import chat_widget, chat_widget_file, widget_demo
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="widget-demo")),
+    path("", RedirectView.as_view(pattern_name="console")),
     path("chat-widget.js", chat_widget),
     path("chat-widget/<str:name>", chat_widget_file),
     path("widget-demo.html", widget_demo, name="widget-demo"),

@@ -34,6 +34,7 @@ from sessions_app.services import Actor
 
 admin.site.site_header = admin.site.site_title = "Chat Center"
 admin.site.index_title = "Administration"
+admin.site.site_url = "/agent/"  # "View site"
 # The lists need the room, and all that it leads to is on the first page.
 admin.site.enable_nav_sidebar = False
 

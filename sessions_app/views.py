@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -97,4 +98,6 @@ def serve_file(
 
 @require_safe
 def widget_demo(request: HttpRequest) -> HttpResponse:
+    if not settings.DEMO_PAGE:
+        raise Http404
     return render(request, "widget/demo.html", {"tenant_id": "demo-tenant"})

@@ -145,7 +145,7 @@ def run_server(**environment: str):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{settings.DATABASES['default']['NAME']}")
-    own = {"DATABASE_URL": database.geturl(), "HOST": "127.0.0.1", "PORT": str(port)}
+    own = {"DATABASE_URL": database.geturl(), "HOST": "127.0.0.1", "PORT": str(port), "DEMO_PAGE": "on"}
     log = Path(os.environ["TEST_RUN"]) / f"server-{port}.log"
     with open(log, "wb") as output:
         process = subprocess.Popen(

@@ -32,6 +32,18 @@ def test_an_agent_gets_the_console_and_the_csrf_cookie_and_nothing_is_cached(cli
     assert "no-store" in response["Cache-Control"]
 
 
+def test_the_site_leads_to_the_console_and_so_does_the_admin(client, alice, admin_client):
+    client.force_login(alice.user)
+    assert client.get("/")["Location"] == "/agent/"
+    assert '<a href="/agent/">View site</a>' in admin_client.get("/admin/").content.decode()
+
+
+def test_the_demo_shop_is_there_only_where_it_is_wanted(client, db, settings):
+    assert client.get("/widget-demo.html").status_code == 404
+    settings.DEMO_PAGE = True
+    assert client.get("/widget-demo.html").status_code == 200
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_others_log_in_first_and_are_led_back(client, path):
     assert client.get(path)["Location"] == f"/agent/login/?next={path}"
