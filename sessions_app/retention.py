@@ -1,11 +1,12 @@
-"""What is deleted: closed chats that are older than their tenant keeps them, and what is known of one visitor.
+"""What is deleted: closed chats and left messages that are older than their tenant keeps them, and what is known of one
+visitor.
 
 A chat that is too old goes with everything that hangs on it. Of an erased visitor's chats the rows stay, with their
 times and counts, so that reports and the simulator stay right, and say nothing any more of who it was and what was
 said: not even to whoever has the session's key.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
@@ -44,13 +45,17 @@ def delete_old_sessions(*, batch_size: int = BATCH, most_seconds: float | None =
     In batches, each a transaction of its own; what somebody else has locked, and what ``most_seconds`` are too short
     for, is left to the next run. May be killed at any moment, and run twice at once.
     """
-    began, deleted = monotonic(), 0
-    for tenant in Tenant.objects.filter(retention_days__isnull=False):
-        while batch := _delete_batch(old_sessions(tenant), batch_size):
-            deleted += batch
-            if most_seconds is not None and monotonic() - began > most_seconds:
-                return deleted
-    return deleted
+    return _delete_of_all_tenants(_delete_sessions, batch_size, most_seconds)
+
+
+def delete_old_offline_messages(*, batch_size: int = BATCH, most_seconds: float | None = None) -> int:
+    """The same for the messages that visitors have left, whether they were answered or not."""
+    return _delete_of_all_tenants(_delete_offline_messages, batch_size, most_seconds)
+
+
+def keeping_tenants() -> QuerySet[Tenant]:
+    """Those that keep chats and left messages for so many days."""
+    return Tenant.objects.filter(retention_days__isnull=False)
 
 
 def old_sessions(tenant: Tenant) -> QuerySet[ChatSession]:
@@ -58,13 +63,43 @@ def old_sessions(tenant: Tenant) -> QuerySet[ChatSession]:
     return ChatSession.objects.filter(tenant=tenant, closed_at__lt=Now() - timedelta(days=tenant.retention_days))
 
 
-def _delete_batch(old: QuerySet[ChatSession], size: int) -> int:
+def old_offline_messages(tenant: Tenant) -> QuerySet[OfflineMessage]:
+    """Those that are older than the tenant, which has a retention, keeps them."""
+    return OfflineMessage.objects.filter(tenant=tenant, created_at__lt=Now() - timedelta(days=tenant.retention_days))
+
+
+def _delete_of_all_tenants(delete: Callable[[Tenant, int], int], batch_size: int, most_seconds: float | None) -> int:
+    began, deleted = monotonic(), 0
+    for tenant in keeping_tenants():
+        while batch := delete(tenant, batch_size):
+            deleted += batch
+            if most_seconds is not None and monotonic() - began > most_seconds:
+                return deleted
+    return deleted
+
+
+def _delete_sessions(tenant: Tenant, size: int) -> int:
     with transaction.atomic():
-        locked = old.order_by("closed_at").select_for_update(skip_locked=True, of=("self",))
+        locked = old_sessions(tenant).order_by("closed_at").select_for_update(skip_locked=True, of=("self",))
         pks = list(locked.values_list("pk", flat=True)[:size])
         _delete_files(pks)
         ChatSession.objects.filter(pk__in=pks).delete()
     return len(pks)
+
+
+def _delete_offline_messages(tenant: Tenant, size: int) -> int:
+    with transaction.atomic():
+        locked = old_offline_messages(tenant).order_by("created_at").select_for_update(skip_locked=True, of=("self",))
+        batch = dict(locked.values_list("pk", "done_at")[:size])
+        OfflineMessage.objects.filter(pk__in=batch).delete()
+    if None in batch.values():
+        _tell_of_offline_messages(tenant)
+    return len(batch)
+
+
+def _tell_of_offline_messages(tenant: Tenant) -> None:
+    """Consoles count those that are still to be answered."""
+    events.publish([events.offline_changed(tenant, selectors.offline_count(tenant.pk))])
 
 
 def _delete_files(pks: Collection[int]) -> None:
@@ -100,7 +135,7 @@ def erase_visitor(session: ChatSession, admin: AbstractBaseUser, *, has_same_ema
     if has_same_email and email:
         left = OfflineMessage.objects.filter(tenant=session.tenant_id, email__iexact=email)
         left.delete()
-        events.publish([events.offline_changed(session.tenant, selectors.offline_count(session.tenant_id))])
+        _tell_of_offline_messages(session.tenant)
     LogEntry.objects.create(
         user_id=admin.pk,
         content_type=ContentType.objects.get_for_model(ChatSession),

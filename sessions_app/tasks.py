@@ -6,8 +6,8 @@ from sessions_app import attachments, retention, services
 
 logger = logging.getLogger(__name__)
 
-# Less than a task may take; what is left is deleted an hour later.
-DELETION_SECONDS = 120
+# For chats, and for left messages: together less than a task may take. What remains is deleted an hour later.
+DELETION_SECONDS = 90
 
 
 @shared_task
@@ -25,3 +25,5 @@ def delete_orphaned_attachments() -> None:
 def delete_old_sessions() -> None:
     if deleted := retention.delete_old_sessions(most_seconds=DELETION_SECONDS):
         logger.info("%d chats were deleted that were older than their tenants keep them", deleted)
+    if deleted := retention.delete_old_offline_messages(most_seconds=DELETION_SECONDS):
+        logger.info("%d left messages were deleted that were older than their tenants keep them", deleted)

@@ -1,6 +1,8 @@
 """Closed chats go when they are older than their tenant keeps them; with them everything that hangs on them."""
 
+from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -8,13 +10,14 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from sessions_app import retention, services, tasks
+from sessions_app import events, retention, selectors, services, tasks
 from sessions_app.models import (
     Attachment,
     ChatSession,
     Hold,
     Message,
     Note,
+    OfflineMessage,
     Restoration,
     SearchText,
     SessionEvent,
@@ -127,18 +130,50 @@ def test_what_is_locked_is_left_to_the_next_run(tenant):
     assert retention.delete_old_sessions() == 1
 
 
+def leave(tenant, *, days, is_done=False) -> OfflineMessage:
+    at = selectors.database_now() - timedelta(days=days)
+    words = {"name": "Vera", "email": "vera@example.com", "body": "Call me", "created_at": at}
+    # Answered just now: what counts is when it was left.
+    done_at = selectors.database_now() if is_done else None
+    return OfflineMessage.objects.create(tenant=tenant, message_id=uuid4(), done_at=done_at, **words)
+
+
+def test_messages_that_were_left_go_after_as_many_days_answered_or_not(tenant, monkeypatch):
+    published = []
+    monkeypatch.setattr(events, "publish", published.extend)
+    leave(tenant, days=31, is_done=True)
+    stays = [
+        leave(tenant, days=29),
+        leave(make_tenant("keeps-all"), days=4000),
+        leave(make_tenant("keeps-longer", retention_days=32), days=31),
+    ]
+    assert retention.delete_old_offline_messages() == 1
+    assert published == []
+    for _ in range(5):
+        leave(tenant, days=31)
+    assert retention.delete_old_offline_messages(batch_size=2, most_seconds=0) == 2
+    assert retention.delete_old_offline_messages(batch_size=2) == 3
+    assert set(OfflineMessage.objects.all()) == set(stays)
+    # Consoles hear how many there are still to answer.
+    assert [event.payload["count"] for event in published] == [4, 2, 1]
+
+
 def test_the_worker_and_the_command_delete_and_the_dry_run_only_says_so(tenant):
     closed(tenant, days=31)
+    leave(tenant, days=31)
+    leave(tenant, days=31, is_done=True)
     out = StringIO()
     call_command("delete_old_sessions", "--dry-run", stdout=out)
-    assert out.getvalue() == "1 would be deleted\n"
-    assert len(left()) == 1
+    assert out.getvalue() == "1 chats and 2 left messages would be deleted\n"
+    assert (len(left()), OfflineMessage.objects.count()) == (1, 2)
     call_command("delete_old_sessions", stdout=out)
-    assert out.getvalue().endswith("1 deleted\n")
+    assert out.getvalue().endswith("1 chats and 2 left messages deleted\n")
 
     closed(tenant, days=31)
+    leave(tenant, days=31)
     tasks.delete_old_sessions()
     assert not left()
+    assert not OfflineMessage.objects.exists()
 
 
 def test_its_cost_does_not_follow_the_chats_that_stay(tenant):

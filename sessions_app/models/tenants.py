@@ -142,7 +142,7 @@ class Tenant(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION_DAYS)],
         help_text="Closed chats are deleted for good after so many days, with messages, files, notes and their part "
-        "in the reports. Empty: never.",
+        "in the reports; so are messages left while nobody was there, answered or not. Empty: never.",
     )
     typing_preview = models.BooleanField(
         default=False,

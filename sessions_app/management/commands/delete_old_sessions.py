@@ -1,13 +1,12 @@
 from django.core.management.base import BaseCommand
 
 from sessions_app import retention
-from sessions_app.models import Tenant
 
 
 class Command(BaseCommand):
     help = (
-        "Deletes closed chats, with all that belongs to them, that are older than their tenants keep them. The worker "
-        "does so every hour; safe to run beside it, and to interrupt."
+        "Deletes closed chats, with all that belongs to them, and left messages that are older than their tenants keep "
+        "them. The worker does so every hour; safe to run beside it, and to interrupt."
     )
 
     def add_arguments(self, parser) -> None:
@@ -15,8 +14,9 @@ class Command(BaseCommand):
 
     def handle(self, *, dry_run: bool, **options) -> None:
         if dry_run:
-            tenants = Tenant.objects.filter(retention_days__isnull=False)
-            count, done = sum(retention.old_sessions(tenant).count() for tenant in tenants), "would be deleted"
+            tenants, done = retention.keeping_tenants(), "would be deleted"
+            chats = sum(retention.old_sessions(tenant).count() for tenant in tenants)
+            left = sum(retention.old_offline_messages(tenant).count() for tenant in tenants)
         else:
-            count, done = retention.delete_old_sessions(), "deleted"
-        self.stdout.write(f"{count} {done}")
+            chats, left, done = retention.delete_old_sessions(), retention.delete_old_offline_messages(), "deleted"
+        self.stdout.write(f"{chats} chats and {left} left messages {done}")
