@@ -12,8 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from rest_framework import serializers
 
-from agents_app.models import Agent
+from agents_app import selectors
 from agents_app.reporting import PeriodInput, readable_tenants, reporter
+from agents_app.views import agent_config
 from sessions_app.models import Tenant
 from sessions_app.reports import Kind, Period, Report, Table, today, zones
 from sessions_app.serializers import agent_name
@@ -40,10 +41,12 @@ def reports(request: HttpRequest) -> HttpResponse:
     tenants = readable_tenants(request.user).order_by("name")
     if not tenants:
         return render(request, "agents_app/reports/no_access.html", status=403)
+    rights = selectors.rights(request.user.pk)
     asked = PeriodInput(data=request.GET, context={"tenants": tenants})
     context = {
         "agent_name": agent_name(request.user),
-        "is_agent": Agent.objects.filter(user=request.user.pk).exists(),
+        # An admin who is no agent has no chats to lose.
+        "config": None if rights is None else agent_config(rights),
         "tenants": tenants,
         "zones": zones(),
         "asked": request.GET,

@@ -1,17 +1,22 @@
 """The reports' page in a browser: charts from its tables, the viewer's time zone, every look."""
 
 import os
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import User
+from django.db.models import F
 from playwright.sync_api import Browser, Page, expect
 
+from agents_app.models import Agent
+from agents_app.services import release_chats_of_absent_agents
 from sessions_app.demo import Person, write_history
 from tests.browser.apart import apart
-from tests.browser.desk import log_in
+from tests.browser.desk import Visitor, answer, begin, log_in, mine, session_of, supervise
 from tests.browser.test_axe import found
-from tests.factories import make_session
+from tests.factories import PASSWORD, make_session
 
 # Where somebody wants to look at them.
 SHOTS = os.environ.get("REPORT_SHOTS")
@@ -23,7 +28,7 @@ PAINTED = """nodes => nodes.map((canvas) =>
 
 @pytest.fixture
 def supervisor(alice):
-    alice.user.user_permissions.add(Permission.objects.get(codename="supervise"))
+    supervise(alice)
     return alice
 
 
@@ -138,7 +143,8 @@ def test_on_paper_every_row_is_there(page: Page, history):
 
 def test_the_page_runs_under_a_strict_policy(page: Page, history):
     """As a proxy in front may set it: nothing inline, nothing from elsewhere."""
-    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'"
+    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    policy += "form-action 'self'"
     problems = []
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
 
@@ -151,4 +157,88 @@ def test_the_page_runs_under_a_strict_policy(page: Page, history):
     page.reload()
     expect(page.locator(DRAWN)).to_have_count(9)
     assert all(page.locator(DRAWN).evaluate_all(PAINTED))
+    expect(page.locator("#connection")).to_be_empty()
     assert problems == []
+
+
+# Whoever reads is there
+
+
+def pass_minutes(agent: Agent, minutes: int) -> None:
+    past = {name: F(name) - timedelta(minutes=minutes) for name in ("last_seen_at", "last_active_at")}
+    Agent.objects.filter(pk=agent.pk).update(**past)
+
+
+def wait_for(page: Page, condition: Callable[[], bool]) -> None:
+    """Until the server's side is so; the page's events are handled meanwhile."""
+    for _ in range(400):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not become so")
+
+
+def test_who_reads_the_reports_keeps_her_chats_and_who_closes_them_does_not(page: Page, server, supervisor):
+    vera = begin(page, server)
+    vera.says("Are you there?")
+    page.get_by_role("link", name="Reports").click()
+    expect(page.get_by_role("heading", name="Reports", exact=True)).to_be_visible()
+    expect(page.locator("#connection")).to_be_empty()
+    for _ in range(3):
+        pass_minutes(supervisor, 3)
+        assert not Agent.objects.present().exists()
+        page.evaluate("dispatchEvent(new Event('online'))")  # her next beat
+        wait_for(page, Agent.objects.present().exists)
+        assert apart(release_chats_of_absent_agents) == 0
+    assert session_of(vera).assigned_to_id == supervisor.user_id
+
+    page.goto("about:blank")
+    wait_for(page, lambda: pass_minutes(supervisor, 3) or apart(release_chats_of_absent_agents) == 1)
+    assert session_of(vera).assigned_to_id is None
+
+
+def test_what_needs_an_answer_meanwhile_is_told_on_the_reports_and_leads_back(page: Page, server, supervisor):
+    vera = begin(page, server)
+    answer(page, "How can I help?")
+    page.get_by_role("link", name="Reports").click()
+    calls = page.get_by_role("complementary", name="Your chats")
+    expect(page.locator("#connection")).to_be_empty()
+    expect(calls).to_be_hidden()
+    expect(page).to_have_title("Reports · Chat Center")
+
+    vera.says("My order is late")
+    expect(calls).to_contain_text("1 chat needs an answer")
+    expect(page).to_have_title("(1) Reports · Chat Center")
+    Visitor(server, "Grace").says("Hello")
+    expect(calls).to_contain_text("2 chats need an answer")
+    page.get_by_role("heading", name="Another policy").scroll_into_view_if_needed()
+    expect(calls).to_be_in_viewport()
+    assert found(page) == []
+    shot(page, "reports-calls")
+    calls.get_by_role("link", name="Back to the chats").click()
+    expect(mine(page)).to_contain_text("My order is late")
+
+
+def test_an_admin_who_is_no_agent_has_no_chats_to_be_there_for(page: Page, tenant):
+    apart(User.objects.create_superuser, "root", password=PASSWORD)
+    sockets = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    log_in(page, "root", path="/agent/reports/?timezone=UTC")
+    expect(page.get_by_role("heading", name="Reports", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Admin")).to_be_visible()
+    expect(page.locator("#connection")).to_have_count(0)
+    assert sockets == []
+
+
+@pytest.mark.parametrize("how", ["logged out", "supervises no more"])
+def test_whoever_may_not_read_the_reports_any_more_is_led_away(page: Page, supervisor, how):
+    open_reports(page)
+    expect(page.locator("#connection")).to_be_empty()
+    if how == "logged out":
+        other = page.context.new_page()
+        other.goto("/agent/")
+        other.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Password")).to_be_visible()
+    else:
+        apart(supervisor.user.user_permissions.clear)
+        expect(page.get_by_role("heading", name="Reports are for supervisors")).to_be_visible()

@@ -22,6 +22,11 @@ export class Claims {
     this.#clock = clock;
   }
 
+  /** Of all pages of an agent's in this browser. */
+  static ofAgent(storage, agentId) {
+    return new Claims(storage, `chat-center:${agentId}:told`);
+  }
+
   /** Those of `news` ({kind, id, mark}) that no tab has claimed up to their mark; they are claimed now. */
   async take(news) {
     return this.#exclusively(async () => {

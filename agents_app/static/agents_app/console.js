@@ -1,9 +1,9 @@
 /** The console's entry: wires the socket, the state and the views, and knows the address bar. */
 
-import { Connection } from "../widget/connection.js";
 import * as protocol from "../widget/protocol.js";
 import { MessageStore } from "../widget/store.js";
 import { formatAddress, parseAddress } from "./address.js";
+import { AgentConnection } from "./agent_connection.js";
 import { Api } from "./api.js";
 import { ChatPane } from "./chat.js";
 import { Desk } from "./desk.js";
@@ -28,12 +28,9 @@ const drafts = new Drafts(() => sessionStorage, config.agent_id);
 
 // The socket
 
-const socketUrl = new URL("/ws/agent/", location.href);
-socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-const connection = new Connection({
-  url: socketUrl.href,
-  hello: () => ({}),
-  ready: "agent.ready",
+const connection = new AgentConnection({
+  api,
+  login: config.login,
   ping: () => desk.ping(),
   heartbeatInterval: state.policy.heartbeat_interval_ms,
 });
@@ -54,27 +51,12 @@ connection.addEventListener("frame", ({ detail: { type, payload } }) => {
   scheduleRender();
 });
 connection.addEventListener("state", ({ detail }) => {
-  if (detail.state === "waiting") {
-    state.disconnected();
-    leaveIfLoggedOut();
-  }
+  if (detail.state === "waiting") state.disconnected();
   scheduleRender();
 });
-connection.addEventListener("stopped", goToLogin);
 
 function send(frames) {
   for (const { type, payload } of frames) connection.send(type, payload);
-}
-
-/** A refused handshake looks like a lost network to a socket; HTTP can tell them apart. */
-async function leaveIfLoggedOut() {
-  if (await api.isLoggedIn()) return;
-  connection.close();
-  goToLogin();
-}
-
-function goToLogin() {
-  location.assign(`${config.login}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 // The views

@@ -44,7 +44,7 @@ export class Desk {
     const chime = new Chime();
     this.#alerts = new Alerts(state, {
       attention: new Attention(),
-      claims: new Claims(storage, `chat-center:${config.agent_id}:told`),
+      claims: Claims.ofAgent(storage, config.agent_id),
       preferences,
       chime,
       onOpen: (id) => this.#openChat(id),
