@@ -410,9 +410,11 @@ class _Chat:
 
     def _abandon(self, reason: Reason, after: timedelta, position: int | None) -> None:
         session = self.session
-        due = (session.last_activity_at if reason == Reason.IDLE else self._seen()) + after
+        since = session.last_activity_at if reason == Reason.IDLE else self._seen()
+        due = since + after
         # Not before the next sweep.
         self.now = due + (EPOCH - due) % SWEEP
+        minutes = (self.now - since) // timedelta(minutes=1)
         if reason == Reason.IDLE:
             session.last_seen_at = self.now
         waited = session.waiting_since and (self.now - session.waiting_since) // timedelta(milliseconds=1)
@@ -421,7 +423,9 @@ class _Chat:
             Status.ABANDONED,
             reason,
             Party.SYSTEM,
-            "The visitor left the chat" if reason == Reason.DISCONNECTED else "The chat was closed",
+            f"The chat was abandoned: the visitor had been gone for {minutes} minutes"
+            if reason == Reason.DISCONNECTED
+            else f"The chat was closed: nobody wrote for {minutes} minutes",
             stage=session.stage_now(),
             waited_ms=waited,
             queue_position=(position or 1) if in_queue else None,

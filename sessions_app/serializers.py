@@ -218,6 +218,7 @@ def summary_payload(session: ChatSession, last_message: Message | None, now: dat
         "visitor_read_seq": session.visitor_read_seq,
         "agent_read_seq": session.agent_read_seq,
         "closed_at": timestamp(session.closed_at),
+        "restorable_until": timestamp(session.expires_at) if _can_come_back(session, now) else None,
         "reason": session.closed_reason or None,
         "stage": session.stage or None,
         "ended_by": session.ended_by,
@@ -293,6 +294,10 @@ def pulse_payload(session: ChatSession, now: datetime) -> dict[str, object]:
         "last_seen_at": timestamp(session.last_seen_at),
         "held_until": _held_until(session, now),
     }
+
+
+def _can_come_back(session: ChatSession, now: datetime) -> bool:
+    return not session.is_open and session.is_restorable(now)
 
 
 def _held_until(session: ChatSession, now: datetime) -> str | None:

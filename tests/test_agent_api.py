@@ -220,7 +220,8 @@ def test_PR19_every_admin_page_opens_and_hostile_text_is_inert(admin, tenant, al
     transcript = admin.get(f"/admin/sessions_app/chatsession/{session.session.pk}/change/").content.decode()
     assert "&lt;img src=x" in transcript
     said = [html.unescape(text) for text in re.findall(r"pre-wrap\">(.*?)</span>", transcript)]
-    assert said == [HOSTILE, "Alice joined the chat", "The visitor left the chat"]
+    abandoned = "The chat was abandoned: the visitor had been gone for 6 minutes"
+    assert said == [HOSTILE, "Alice joined the chat", abandoned]
     assert "disconnected" in transcript
     # What services write is not edited here: the forms of notes and trail have no fields.
     assert not re.findall(r'name="(?:notes|trail)-\d+-(?!id|session)', transcript)

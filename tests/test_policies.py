@@ -290,6 +290,34 @@ def test_who_ends_a_chat_is_not_told_of_abandonment():
 # --- coming back --------------------------------------------------------------------------------------------------
 
 
+def summary_of(session) -> dict:
+    [summary] = selectors.summaries([fresh(session)])
+    return summary
+
+
+def test_a_summary_tells_until_when_an_abandoned_chat_can_come_back(tenant):
+    session = make_session(tenant, says="Hello")
+    assert summary_of(session)["restorable_until"] is None
+    age(session, minutes=6)
+    services.sweep()
+    assert summary_of(session)["restorable_until"] == timestamp(fresh(session).expires_at)
+    age(session, minutes=24)
+    assert summary_of(session)["restorable_until"] is None
+
+
+@pytest.mark.parametrize("how", ["idle", "ended", "no reopening"])
+def test_what_is_over_for_good_has_no_time_by_which_it_comes_back(how):
+    tenant = make_tenant(reopen_enabled=how != "no reopening")
+    session = make_session(tenant, says="Hello")
+    if how == "ended":
+        services.end_session(session.session.session_id, services.VISITOR)
+    else:
+        age(session, minutes=30, only=("last_activity_at" if how == "idle" else "last_seen_at",))
+        services.sweep()
+    assert not fresh(session).is_open
+    assert summary_of(session)["restorable_until"] is None
+
+
 def test_agents_read_how_long_the_visitor_was_away(tenant, alice):
     session = make_session(tenant, says="Hello", agent=alice)
     age(session, minutes=12)

@@ -32,7 +32,8 @@ def abandon(work: Work, session: ChatSession, queue_position: int | None) -> Non
     if reason == Reason.IDLE:
         text = f"The chat was closed: nobody wrote for {_in_words(session.tenant.session_expiry_seconds)}"
     else:
-        text = "The visitor left the chat"
+        minutes = (work.now - session.last_seen_at) // timedelta(minutes=1)
+        text = f"The chat was abandoned: the visitor had been gone for {minutes} minutes"
     waited_ms = None
     if session.waiting_since is not None:
         waited_ms = round((work.now - session.waiting_since) / timedelta(milliseconds=1))

@@ -101,7 +101,7 @@ def test_a_chat_that_is_held_outlives_its_visitors_leaving_until_it_is_let_go(pa
     expect(keep(page)).to_be_focused()
     expect(mine(page)).not_to_contain_text("held until")
     apart(services.sweep)
-    expect(decision(page)).to_have_text("Abandoned: the visitor left and did not come back in time.")
+    expect(decision(page)).to_contain_text("The chat comes back if the visitor returns by")
     expect(keep(page)).to_be_hidden()
 
 

@@ -120,6 +120,28 @@ test("an end and an abandonment are explained", () => {
   assert.equal(stageText({ status: "ended", stage: "missed" }), "");
 });
 
+test("an abandoned chat is not called over while its visitor may come back", () => {
+  const session = {
+    status: "abandoned",
+    reason: "disconnected",
+    closed_at: "2026-03-02T02:03:00Z",
+    last_seen_at: "2026-03-02T01:54:00Z",
+    restorable_until: "2026-03-02T02:24:00Z",
+  };
+  const at = (iso) => overText(session, Date.parse(iso), "en-GB");
+  const time = (iso) => formatTime(iso, "en-GB");
+  assert.equal(
+    at("2026-03-02T02:05:00Z"),
+    `Abandoned at ${time(session.closed_at)}: the visitor has been gone since ${time(session.last_seen_at)}.` +
+      ` The chat comes back if the visitor returns by ${time(session.restorable_until)}.`,
+  );
+  assert.match(at("2026-03-02T02:24:00Z"), /did not come back in time/);
+  session.restorable_until = null;
+  assert.match(at("2026-03-02T02:05:00Z"), /did not come back in time/);
+  session.restorable_until = "2026-03-09T02:24:00Z";
+  assert.match(at("2026-03-02T02:05:00Z"), /returns by \d+ Mar/);
+});
+
 test("the panel says whose chat it is", () => {
   assert.equal(statusText({ status: "active", assigned_to_id: 7, agent_name: "Alice" }, 7), "With you");
   assert.equal(statusText({ status: "active", assigned_to_id: 8, agent_name: "Bob" }, 7), "With Bob");

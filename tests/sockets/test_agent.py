@@ -483,7 +483,8 @@ async def test_a_closed_chat_leaves_the_list_and_says_why(sockets, alice, vera):
 
     session = (await console.expect("session.changed"))["session"]
     assert (session["status"], session["reason"], session["stage"]) == ("abandoned", "disconnected", "missed")
-    assert (await console.expect("chat.message.new"))["message"]["body"] == "The visitor left the chat"
+    line = (await console.expect("chat.message.new"))["message"]["body"]
+    assert line == "The chat was abandoned: the visitor had been gone for 5 minutes"
     await console.send("hello")
     assert (await console.expect("agent.ready"))["sessions"] == []
 

@@ -194,13 +194,13 @@ export class ChatPane {
   async #explain(id, error) {
     const session = await this.#api.session(id).catch(() => null);
     if (session) this.#send(this.#state.replaceSummary(session));
-    return refusalText(error, session);
+    return refusalText(error, session, this.#state.now);
   }
 }
 
-function refusalText(error, session) {
+function refusalText(error, session, now) {
   if (error.code === "taken") return `${error.details.agent_name} was faster and has this chat now.`;
-  if (error.code === "session_over" && session) return overText(session) || error.message;
+  if (error.code === "session_over" && session) return overText(session, now) || error.message;
   // Which field was wrong is said by its sentence, which may be that of the whole.
   return [...new Set([error.message, ...Object.values(error.details?.fields ?? {}).flat()])].join(" ");
 }

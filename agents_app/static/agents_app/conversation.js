@@ -207,7 +207,7 @@ export class ConversationView {
   }
 
   #decisionText(session) {
-    if (isOver(session)) return overText(session);
+    if (isOver(session)) return overText(session, this.#state.now);
     if (session.status === "queued") {
       return session.waiting_since ? "Waiting for an agent." : "The visitor has not written yet.";
     }

@@ -30,6 +30,13 @@ export function formatTime(iso, locale) {
   return new Date(iso).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
 }
 
+/** A time of today, else with its day. */
+function formatMoment(iso, now, locale) {
+  const isToday = new Date(iso).toDateString() === new Date(now).toDateString();
+  const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  return isToday ? formatTime(iso, locale) : new Date(iso).toLocaleString(locale, options);
+}
+
 /** `Today`, `Yesterday` or a date, by the reader's calendar. */
 export function formatDay(iso, now, locale) {
   const day = new Date(iso);
@@ -101,9 +108,18 @@ const REASONS = {
 };
 
 /** Why a session is over, as a sentence; empty for one that is not. */
-export function overText(session) {
+export function overText(session, now, locale) {
   if (!isOver(session)) return "";
+  if (Date.parse(session.restorable_until ?? "") > now) return restorableText(session, now, locale);
   return REASONS[session.reason]?.(session) ?? "This chat is over.";
+}
+
+/** The visitor may be back at any moment, and with the visitor the chat. */
+function restorableText({ closed_at, last_seen_at, restorable_until }, now, locale) {
+  const [closed, seen, until] = [closed_at, last_seen_at, restorable_until].map((iso) =>
+    formatMoment(iso, now, locale),
+  );
+  return `Abandoned at ${closed}: the visitor has been gone since ${seen}. The chat comes back if the visitor returns by ${until}.`;
 }
 
 const STAGES = {

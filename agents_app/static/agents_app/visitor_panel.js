@@ -66,7 +66,7 @@ export class VisitorPanel {
     const presence = document.getElementById("visitor-presence");
     part(presence, "dot").dataset.presence = session.presence;
     setText(part(presence, "text"), presenceText(session, now));
-    setOptional(document.getElementById("visitor-over"), `${overText(session)} ${stageText(session)}`.trim());
+    setOptional(document.getElementById("visitor-over"), `${overText(session, now)} ${stageText(session)}`.trim());
 
     const visitor = openChat?.visitor ?? {};
     this.#fact("email", session.customer_email);
