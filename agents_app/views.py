@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from agents_app import selectors
 from agents_app.selectors import Rights
+from sessions_app.models import CLOSING, Stage
 from sessions_app.serializers import attachment_rules
 
 # Named in the page: browsers would learn of them one after the other, five imports deep, and start.js not at all.
@@ -41,6 +42,7 @@ def console(request: HttpRequest, session_id: UUID | None = None, view: str = "i
         return render(request, "agents_app/no_access.html", status=403)
     config = agent_config(rights) | {"attachments": attachment_rules()}
     context = {"agent_name": rights.name, "config": config, "view": view, "pane": "chat" if session_id else "lists"}
+    context |= {"reasons": CLOSING, "stages": list(Stage)}
     context |= {"is_supervisor": rights.is_supervisor, "modules": CONSOLE_MODULES}
     return render(request, "agents_app/console.html", context)
 

@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from sessions_app import retention, services
 from sessions_app.errors import ChatError
 from sessions_app.models import (
-    CLOSING_REASONS,
+    CLOSING,
     Attachment,
     ChatSession,
     Hold,
@@ -23,7 +23,6 @@ from sessions_app.models import (
     OfflineMessage,
     Party,
     SessionEvent,
-    Stage,
     SweepRun,
     Tag,
     Tenant,
@@ -212,19 +211,10 @@ class ClosedReasonFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         """Without the reasons of transitions that close nothing."""
-        return [(reason.value, reason.label) for reason in CLOSING_REASONS]
+        return [(reason.value, reason.label) for reason in CLOSING]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> QuerySet[ChatSession]:
         return queryset.filter(closed_reason=self.value()) if self.value() else queryset
-
-
-# Stage's own labels are sentences; a column of the list has room for a word or two.
-STAGE_WORDS = {
-    Stage.NEVER_ENGAGED: "never wrote",
-    Stage.MISSED: "no answer",
-    Stage.WAITING_FOR_AGENT: "was waiting",
-    Stage.ANSWERED: "answered",
-}
 
 
 @admin.register(ChatSession)
@@ -234,7 +224,7 @@ class ChatSessionAdmin(ReadOnlyAdmin):
         "tenant_name",
         "visitor",
         "outcome",
-        "how_far",
+        "stage",
         "rating",
         "agent",
         "number_of_messages",
@@ -287,12 +277,10 @@ class ChatSessionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Status", ordering="status")
     def outcome(self, session: ChatSession) -> str:
-        reason = f" ({session.get_closed_reason_display().lower()})" if session.closed_reason else ""
-        return session.get_status_display() + reason
-
-    @admin.display(description="Stage", ordering="stage")
-    def how_far(self, session: ChatSession) -> str | None:
-        return STAGE_WORDS.get(session.stage)
+        reason = session.get_closed_reason_display()
+        if session.status == Status.ABANDONED:
+            return f"Abandoned ({reason.lower()})"
+        return reason or session.get_status_display()
 
     @admin.display(description="Rating", ordering="rating_score")
     def rating(self, session: ChatSession) -> int | None:

@@ -1,5 +1,6 @@
 """The pages around the console: who gets in, and what the shell brings along."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 
+from sessions_app.models import CLOSING, Stage
 from tests.factories import PASSWORD, make_agent, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +92,17 @@ def test_the_page_names_every_module_that_the_console_imports(client, alice):
     page = client.get("/agent/").content.decode()
     named = set(re.findall(r'rel="modulepreload" href="/static/agents_app/([^"]+)"', page))
     assert named == imports("console.js")
+
+
+def test_the_filters_say_the_words_that_rows_reports_and_admin_say(client, alice):
+    """tests/js/console_history.test.js asks the console's rows the same."""
+    words = json.loads((Path(__file__).parent / "vectors" / "words.json").read_text())
+    assert {reason.value: reason.label for reason in CLOSING} == words["reasons"]
+    assert dict(Stage.choices) == words["stages"]
+    client.force_login(alice.user)
+    page = client.get("/agent/history/").content.decode()
+    offered = re.findall(r'<option value="([^"]+)">([^<]+)</option>', page)
+    assert (words["reasons"] | words["stages"]).items() <= dict(offered).items()
 
 
 def imports(name: str) -> set[str]:

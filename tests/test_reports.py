@@ -261,11 +261,11 @@ def test_abandonment_by_all_that_explains_it(tenant):
 
     told = figures(tenant, "abandonment")
     assert (told["abandoned_chats"], told["abandonment_share"]) == (4, 0.8)
-    assert said(tenant, "abandonment-by-reason") == [("Disconnected", 3, 0.75), ("Idle", 1, 0.25)]
+    assert said(tenant, "abandonment-by-reason") == [("Left", 3, 0.75), ("Inactive", 1, 0.25)]
     assert said(tenant, "abandonment-by-stage") == [
-        ("never wrote", 1, 0.25),
-        ("wrote and nobody answered", 2, 0.5),
-        ("was waiting for the next answer", 1, 0.25),
+        ("Never wrote", 1, 0.25),
+        ("Never answered", 2, 0.5),
+        ("Waiting for an answer", 1, 0.25),
     ]
     assert said(tenant, "abandonment-by-wait") == [
         ("did not wait", 1, 0.25),

@@ -3,17 +3,7 @@
 Rows that have rules are written by services/ alone. Times end in ``_at`` and come from the database's clock.
 """
 
-from sessions_app.models.choices import (
-    CLOSED,
-    CLOSING_REASONS,
-    OPEN,
-    TRANSITIONS,
-    Party,
-    Presence,
-    Reason,
-    Stage,
-    Status,
-)
+from sessions_app.models.choices import CLOSED, CLOSING, OPEN, TRANSITIONS, Party, Presence, Reason, Stage, Status
 from sessions_app.models.messages import Attachment, Message, OfflineMessage, attachment_path
 from sessions_app.models.records import (
     MAX_TRAIL,
@@ -38,7 +28,7 @@ from sessions_app.models.tenants import HIDDEN_TABS, PRESENCE_TTL, Tenant, valid
 
 __all__ = [
     "CLOSED",
-    "CLOSING_REASONS",
+    "CLOSING",
     "OPEN",
     "TRANSITIONS",
     "Party",

@@ -23,7 +23,11 @@ TRANSITIONS = {
 
 
 class Reason(models.TextChoices):
-    """Why a transition happened; the five closing ones are also what a closed session answers with."""
+    """Why a transition happened; the five closing ones are also what a closed session answers with.
+
+    These words and those of Stage are what admins, reports and filters say; the console says the same in its rows
+    (format.js).
+    """
 
     STARTED = "started"
     ACCEPTED = "accepted"
@@ -31,23 +35,23 @@ class Reason(models.TextChoices):
     TRANSFERRED = "transferred"
     AGENT_GONE = "agent_gone"
     REOPENED = "reopened"
-    VISITOR = "visitor"
-    AGENT = "agent"
-    ADMIN = "admin"
-    IDLE = "idle"
-    DISCONNECTED = "disconnected"
+    VISITOR = "visitor", "Ended by the visitor"
+    AGENT = "agent", "Ended by an agent"
+    ADMIN = "admin", "Ended by an admin"
+    IDLE = "idle", "Inactive"
+    DISCONNECTED = "disconnected", "Left"
 
 
-CLOSING_REASONS = (Reason.VISITOR, Reason.AGENT, Reason.ADMIN, Reason.IDLE, Reason.DISCONNECTED)
+CLOSING = (Reason.VISITOR, Reason.AGENT, Reason.ADMIN, Reason.IDLE, Reason.DISCONNECTED)
 
 
 class Stage(models.TextChoices):
     """How far an abandoned chat had come."""
 
-    NEVER_ENGAGED = "never_engaged", "never wrote"
-    MISSED = "missed", "wrote and nobody answered"
-    WAITING_FOR_AGENT = "waiting_for_agent", "was waiting for the next answer"
-    ANSWERED = "answered", "had been answered"
+    NEVER_ENGAGED = "never_engaged", "Never wrote"
+    MISSED = "missed", "Never answered"
+    WAITING_FOR_AGENT = "waiting_for_agent", "Waiting for an answer"
+    ANSWERED = "answered", "Answered"
 
 
 class Party(models.TextChoices):

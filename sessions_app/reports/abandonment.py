@@ -119,7 +119,7 @@ def abandonment(records: Records) -> Report:
             Table(
                 "abandonment-by-stage",
                 "By stage",
-                (Column("stage", "The visitor", "text"), *COUNT_AND_SHARE),
+                (Column("stage", "Stage", "text"), *COUNT_AND_SHARE),
                 with_shares([(stage.label, stages[stage]) for stage in Stage]),
                 "bars",
             ),

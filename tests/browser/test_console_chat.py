@@ -219,12 +219,12 @@ def test_leaving_and_coming_back_stand_in_the_transcript(page, new_context, alic
     page.get_by_role("button", name="Accept").click()
     visitor.close()
     left = transcript(page).locator("[data-aside=left]")
-    expect(left).to_contain_text("Left")
+    expect(left).to_contain_text("The visitor left")
     context.new_page().goto("/widget-demo.html")
-    expect(transcript(page).locator("[data-aside=back]")).to_contain_text("Came back after")
+    expect(transcript(page).locator("[data-aside=back]")).to_contain_text("The visitor came back after")
     page.reload()
     expect(left).to_have_count(1)
-    expect(panel(page)).to_contain_text("Came back after")
+    expect(panel(page)).to_contain_text("The visitor came back after")
 
 
 def test_addresses_are_links_where_they_are_safe(page, alice, server):
@@ -690,7 +690,7 @@ def test_an_abandoned_chat_explains_itself(page, alice, server):
     age(session_of(vera), minutes=40)
     apart(services.sweep)
     log_in(page, path=f"/agent/chats/{vera.id}/")
-    for words in ("The visitor wrote, and nobody answered.", "40:0", "1 in the queue"):
+    for words in ("The visitor was never answered.", "40:0", "1 in the queue"):
         expect(panel(page)).to_contain_text(words)
     last_page = panel(page).locator("[data-fact=last-page]")
     expect(last_page).to_contain_text("Last page")

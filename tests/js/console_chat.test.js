@@ -326,9 +326,9 @@ test("the clock at the visitor's place is told, of a zone that is none nothing i
 });
 
 test("going, coming and being busy are told in words", () => {
-  assert.equal(asideText({ kind: "left" }), "Left");
+  assert.equal(asideText({ kind: "left" }), "The visitor left");
   const back = { kind: "back", at: "2026-03-02T12:02:10Z", gone_since: "2026-03-02T12:00:00Z" };
-  assert.equal(asideText(back), "Came back after 2 min");
+  assert.equal(asideText(back), "The visitor came back after 2 minutes");
   const hold = { agent_name: "Bob", at: "2026-03-02T12:00:00Z", held_until: "2026-03-02T13:00:00Z" };
   assert.equal(asideText({ kind: "held", ...hold }), "Bob held the chat open for 1 h");
   assert.equal(asideText({ kind: "let_go", ...hold, held_until: null }), "Bob let the chat go again");

@@ -116,7 +116,7 @@ test("an end and an abandonment are explained", () => {
   assert.equal(overText({ status: "ended", reason: "agent", agent_name: "Bob" }), "Bob ended this chat.");
   assert.match(overText({ status: "abandoned", reason: "disconnected" }), /left and did not come back/);
   assert.equal(overText({ status: "ended", reason: "from_the_future" }), "This chat is over.");
-  assert.match(stageText({ status: "abandoned", stage: "missed" }), /nobody answered/);
+  assert.match(stageText({ status: "abandoned", stage: "missed" }), /never answered/);
   assert.equal(stageText({ status: "ended", stage: "missed" }), "");
 });
 

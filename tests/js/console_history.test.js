@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { shortDay, shortWhy } from "../../agents_app/static/agents_app/format.js";
@@ -140,6 +141,20 @@ test("a closed chat says why, and how far an abandoned one had come", () => {
     "Inactive, never answered",
   );
   assert.equal(shortWhy({ status: "abandoned", reason: "unheard_of", stage: "" }), "Over");
+});
+
+test("reasons and stages are called in rows what filters, reports and admin call them", () => {
+  // tests/test_console_pages.py asks the server the same.
+  const { reasons, stages } = JSON.parse(
+    readFileSync(new URL("../vectors/words.json", import.meta.url), "utf8"),
+  );
+  for (const [reason, words] of Object.entries(reasons)) {
+    assert.equal(shortWhy({ status: "ended", reason }), words);
+  }
+  for (const [stage, words] of Object.entries(stages)) {
+    const session = { status: "abandoned", reason: "idle", stage };
+    assert.equal(shortWhy(session), `Inactive, ${words.toLowerCase()}`);
+  }
 });
 
 test("an open chat says who has it", () => {

@@ -20,6 +20,14 @@ export function describeSpan(milliseconds) {
   return minutes ? `${Math.floor(span / HOUR)} h ${minutes} min` : `${Math.floor(span / HOUR)} h`;
 }
 
+/** The same span as the server's lines tell it: `45 seconds`, `12 minutes`. */
+function spellSpan(milliseconds) {
+  const minutes = Math.round(milliseconds / MINUTE);
+  if (minutes > 1) return `${minutes} minutes`;
+  const seconds = Math.round(milliseconds / 1000);
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
 /** Milliseconds from an ISO time to `now`; null when there is no such time. */
 export function since(iso, now) {
   const at = Date.parse(iso ?? "");
@@ -124,7 +132,7 @@ function restorableText({ closed_at, last_seen_at, restorable_until }, now, loca
 
 const STAGES = {
   never_engaged: "The visitor never wrote.",
-  missed: "The visitor wrote, and nobody answered.",
+  missed: "The visitor was never answered.",
   waiting_for_agent: "The visitor was waiting for an answer.",
   answered: "The visitor had been answered.",
 };
@@ -144,6 +152,7 @@ export function shortDay(iso, now, locale) {
   return new Date(iso).toLocaleDateString(locale, options);
 }
 
+// The words of filters, reports and admin: sessions_app/models/choices.py.
 const SHORT_REASONS = {
   visitor: () => "Ended by the visitor",
   agent: (session) => `Ended by ${session.agent_name || "an agent"}`,
@@ -153,10 +162,10 @@ const SHORT_REASONS = {
 };
 
 const SHORT_STAGES = {
-  never_engaged: "never wrote",
-  missed: "never answered",
-  waiting_for_agent: "waiting for an answer",
-  answered: "answered",
+  never_engaged: "Never wrote",
+  missed: "Never answered",
+  waiting_for_agent: "Waiting for an answer",
+  answered: "Answered",
 };
 
 /** Why a session is over, and how far an abandoned one had come, for a row; empty for one that is not. */
@@ -164,7 +173,7 @@ export function shortWhy(session) {
   if (!isOver(session)) return "";
   const reason = SHORT_REASONS[session.reason]?.(session) ?? "Over";
   const stage = session.status === "abandoned" && SHORT_STAGES[session.stage];
-  return stage ? `${reason}, ${stage}` : reason;
+  return stage ? `${reason}, ${stage.toLowerCase()}` : reason;
 }
 
 /** What the visitor thought of it; empty before that is known. */
@@ -237,8 +246,9 @@ export function localTime(timezone, now, locale) {
 }
 
 const ASIDES = {
-  left: () => "Left",
-  back: ({ at, gone_since }) => `Came back after ${describeSpan(Date.parse(at) - Date.parse(gone_since))}`,
+  left: () => "The visitor left",
+  back: ({ at, gone_since }) =>
+    `The visitor came back after ${spellSpan(Date.parse(at) - Date.parse(gone_since))}`,
   // Not until when: its own time stands behind each line, and two of them side by side are hard to tell apart.
   held: ({ agent_name, at, held_until }) =>
     `${agent_name} held the chat open for ${describeSpan(Date.parse(held_until) - Date.parse(at))}`,
