@@ -129,10 +129,10 @@ def _found(found: Simulation, policy: Policy) -> dict[str, object]:
         ("Abandoned in fact", found.abandoned),
         ("By today's policy, worked out", found.today),
         ("By this policy", found.then),
-        ("Of those, idle", found.then_idle),
+        ("By this policy, inactive", found.then_idle),
         ("More than today", found.more),
-        ("Of the more, came back", found.more_returned),
-        ("Of those, to the same chat", found.more_reopened),
+        ("More than today, and came back", found.more_returned),
+        ("More than today, and came back to the same chat", found.more_reopened),
         ("Fewer than today", found.fewer),
     )
     return {
@@ -162,6 +162,9 @@ def _table(table: Table, query: str) -> dict[str, object]:
         [{"text": text_of(value, kind), "plain": str(value)} for value, kind in zip(row, kinds, strict=True)]
         for row in table.rows
     ]
+    if kinds[0] == "day":
+        # The latest day in sight: a long table scrolls. The chart beside it reads from left to right all the same.
+        rows.reverse()
     return {
         "name": table.name,
         "title": table.title,

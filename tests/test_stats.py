@@ -35,6 +35,13 @@ def supervisor(alice, client):
     return alice
 
 
+def test_a_figure_is_understood_without_the_one_before_it(tenant):
+    for report in Reporter([tenant.pk], Period(date(2026, 3, 1), date(2026, 3, 2), "UTC")).reports():
+        labels = [figure.label for figure in report.figures]
+        assert len(labels) == len(set(labels))
+        assert not [label for label in labels if label.startswith(("Of ", "In "))]
+
+
 def get(client, path=STATS, **query):
     return client.get(path, query)
 

@@ -91,11 +91,16 @@ def abandonment(records: Records) -> Report:
         " expiry, to the same chat or to a new one.",
         (
             Figure("abandoned_chats", "Abandoned chats", abandoned),
-            Figure("abandonment_share", "Of those closed", share(abandoned, closed), "share"),
+            Figure("abandonment_share", "Abandoned, of the closed chats", share(abandoned, closed), "share"),
             Figure("false_abandonments", "False abandonments", false),
-            Figure("false_abandonment_rate", "Of all abandonments", share(false, abandoned + reopenings), "share"),
-            Figure("reopenings", "Of the false, reopened", reopenings),
-            Figure("returned_anew", "Of the false, came back to a new chat", returned_anew),
+            Figure(
+                "false_abandonment_rate",
+                "False abandonments, of all abandonments",
+                share(false, abandoned + reopenings),
+                "share",
+            ),
+            Figure("reopenings", "False abandonments, came back to the same chat", reopenings),
+            Figure("returned_anew", "False abandonments, came back to a new chat", returned_anew),
             Figure("saved", "Chats saved by reopening", saved),
         ),
         (

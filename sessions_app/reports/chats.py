@@ -34,9 +34,9 @@ def chats(records: Records) -> Report:
         (
             Figure("started", "Started", by_status.total()),
             *(Figure(status, f"Now {status}", by_status[status]) for status in statuses),
-            Figure("wrote", "In which the visitor wrote", wrote),
-            Figure("answered", "Of those, answered", share(answered, wrote), "share"),
-            Figure("abandonment_rate", "Abandoned, of those closed", share(abandoned, ended + abandoned), "share"),
+            Figure("wrote", "Chats in which the visitor wrote", wrote),
+            Figure("answered", "Answered, of those who wrote", share(answered, wrote), "share"),
+            Figure("abandonment_rate", "Abandoned, of the closed chats", share(abandoned, ended + abandoned), "share"),
         ),
         (
             Table(

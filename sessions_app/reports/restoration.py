@@ -53,15 +53,18 @@ def restoration(records: Records) -> Report:
         "How often a page had its visitor's chat again after it was loaded, or after the chat had been abandoned."
         " Why it had not is told when the visitor starts the next chat. The time is the server's.",
         (
-            Figure("restoration_attempts", "Attempts", successes + failures),
+            Figure("restoration_attempts", "Attempts to restore a chat", successes + failures),
             Figure("restored", "Restored", successes),
             Figure("restoration_rate", "Restoration rate", share(successes, successes + failures), "share"),
-            Figure("reopened", "Of the restored, reopened", outcomes[Restoration.Outcome.REOPENED]),
+            Figure("reopened", "Restored chats that had been abandoned", outcomes[Restoration.Outcome.REOPENED]),
             Figure("restore_median_ms", "Time to restore, median", percentile(times, 50), "ms"),
             Figure("restore_p95_ms", "Time to restore, 95 of 100 within", percentile(times, 95), "ms"),
             Figure("recovered", "Messages recovered", recovered),
             Figure(
-                "recovered_each", "Messages recovered, each", recovered / successes if successes else None, "number"
+                "recovered_each",
+                "Messages recovered, for each restored chat",
+                recovered / successes if successes else None,
+                "number",
             ),
         ),
         (

@@ -16,11 +16,11 @@ def duration(records: Records) -> Report:
         "From start to closing. That of an abandoned chat has in it the time for which it was kept for its visitor.",
         (
             Figure("closed", "Closed chats", every.count),
-            Figure("duration_mean_ms", "Average", every.mean_ms, "ms"),
-            Figure("duration_median_ms", "Median", every.percentile_ms(50), "ms"),
-            Figure("duration_p95_ms", "95 of 100 within", every.percentile_ms(95), "ms"),
-            Figure("ended_mean_ms", "Average of the ended", ended.mean_ms, "ms"),
-            Figure("abandoned_mean_ms", "Average of the abandoned", abandoned.mean_ms, "ms"),
+            Figure("duration_mean_ms", "Duration, average", every.mean_ms, "ms"),
+            Figure("duration_median_ms", "Duration, median", every.percentile_ms(50), "ms"),
+            Figure("duration_p95_ms", "Duration, 95 of 100 within", every.percentile_ms(95), "ms"),
+            Figure("ended_mean_ms", "Duration of the ended, average", ended.mean_ms, "ms"),
+            Figure("abandoned_mean_ms", "Duration of the abandoned, average", abandoned.mean_ms, "ms"),
         ),
         (
             Table(

@@ -62,6 +62,19 @@ def test_every_chart_is_drawn_from_the_table_beside_it(page: Page, history, sche
     shot(page, f"reports-{scheme}")
 
 
+def test_the_latest_day_stands_first_in_the_table_and_last_in_the_chart(page: Page, tenant, supervisor):
+    apart(make_session, tenant, says="Hello")
+    open_reports(page)
+    rows = page.get_by_role("table", name="Chats by day").locator("tbody tr")
+    expect(rows).to_have_count(30)
+    days = rows.locator("th").evaluate_all("cells => cells.map((cell) => cell.dataset.value)")
+    assert days == sorted(days, reverse=True)
+    expect(rows.first).to_be_in_viewport()
+    expect(rows.first.locator("td").first).to_have_text("1")
+    data = page.locator(DRAWN).first.evaluate("canvas => Chart.getChart(canvas).data.datasets[0].data")
+    assert data == [*[0] * 29, 1]
+
+
 def test_days_without_chats_say_so(page: Page, supervisor):
     open_reports(page)
     expect(page.get_by_text("Nothing happened in these days.").first).to_be_visible()

@@ -30,6 +30,8 @@ function read(table) {
     ...dataset,
   }));
   const rows = [...table.tBodies[0].rows].map((row) => [...row.cells]);
+  // Tables begin with the latest day, time goes on to the right.
+  if (columns[0].kind === "day") rows.reverse();
   const labels = rows.map(([first]) => (columns[0].kind === "day" ? day(first) : first.textContent));
   const series = columns
     .map((column, place) => ({ ...column, data: rows.map((row) => Number(row[place].dataset.value)) }))
