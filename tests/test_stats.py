@@ -35,6 +35,15 @@ def supervisor(alice, client):
     return alice
 
 
+@pytest.mark.parametrize("may", [True, False])
+def test_the_admin_leads_whoever_may_read_them_to_the_reports(client, alice, may):
+    type(alice.user).objects.update(is_staff=True)
+    if may:
+        supervises(alice)
+    client.force_login(alice.user)
+    assert (f'href="{PAGE}"' in client.get("/admin/").content.decode()) == may
+
+
 def test_a_figure_is_understood_without_the_one_before_it(tenant):
     for report in Reporter([tenant.pk], Period(date(2026, 3, 1), date(2026, 3, 2), "UTC")).reports():
         labels = [figure.label for figure in report.figures]
