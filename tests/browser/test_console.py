@@ -251,7 +251,8 @@ def test_a_tenants_chats_go_with_the_right_to_see_them(page, alice, tenant, serv
     is_live(log_in(page))
     accept(page)
     apart(alice.tenants.remove, tenant)
-    expect(page.get_by_role("heading", name="No such chat")).to_be_visible()
+    expect(page.get_by_role("heading", name="No access any more")).to_be_visible()
+    expect(page.locator("#placeholder-text")).to_have_text("You no longer have access to this website's chats.")
     expect(mine(page)).to_have_count(0)
     expect(page.get_by_role("complementary", name="Visitor")).to_be_hidden()
 

@@ -656,7 +656,7 @@ def test_a_right_that_is_taken_away_takes_no_text_along(page, tenant, alice, ser
     begin(page, server)
     message_box(page).fill("Half an answer")
     apart(alice.tenants.remove, tenant)
-    expect(page.get_by_role("heading", name="No such chat")).to_be_visible()
+    expect(page.get_by_role("heading", name="No access any more")).to_be_visible()
     expect(page.get_by_label("What you wrote here was not sent")).to_have_value("Half an answer")
     expect(page.get_by_role("button", name="Copy text")).to_be_visible()
 

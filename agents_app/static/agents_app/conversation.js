@@ -160,14 +160,22 @@ export class ConversationView {
   #placeholder() {
     const { openChat, loaded, queue } = this.#state;
     if (openChat?.problem) {
-      return openChat.problem.code === "session_not_found"
-        ? ["No such chat", "It does not exist, or it belongs to a website that is not yours."]
-        : ["This chat cannot be shown", openChat.problem.message];
+      if (openChat.problem.code !== "session_not_found")
+        return ["This chat cannot be shown", openChat.problem.message];
+      return this.#isRightLost(openChat)
+        ? ["No access any more", "You no longer have access to this website's chats."]
+        : ["No such chat", "It does not exist, or it belongs to a website that is not yours."];
     }
     if (openChat || !loaded) return ["Loading…", ""];
     if (this.invitation) return ["Choose a chat", this.invitation];
     if (queue.length) return ["Choose a chat", "Whoever has waited longest stands at the top of the queue."];
     return ["All quiet", "Nobody is waiting. New visitors appear on the left by themselves."];
+  }
+
+  /** Whether it was shown here, as a chat of a website that is not the agent's any more. */
+  #isRightLost({ session }) {
+    const { tenants = [] } = this.#state.agent ?? {};
+    return session !== null && !tenants.some(({ slug }) => slug === session.tenant_id);
   }
 
   /** What was written in a chat that is not shown any more: a right that is taken away takes no text along. */
