@@ -22,7 +22,7 @@ from tests.factories import PASSWORD, make_session
 SHOTS = os.environ.get("REPORT_SHOTS")
 DRAWN = "figure.has-chart canvas"
 # Whether something was painted on each canvas.
-PAINTED = """nodes => nodes.map((canvas) =>
+PAINTED = """nodes => nodes.every((canvas) =>
     canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"""
 
 
@@ -43,6 +43,15 @@ def shot(page: Page, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
+def wait_for(page: Page, condition: Callable[[], bool]) -> None:
+    """Until the charts are drawn, or the server's side is so; the page's events are handled meanwhile."""
+    for _ in range(400):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not become so")
+
+
 def open_reports(page: Page, query: str = "timezone=UTC") -> Page:
     log_in(page, path=f"/agent/reports/?{query}")
     expect(page.get_by_role("heading", name="Reports", exact=True)).to_be_visible()
@@ -55,7 +64,7 @@ def test_every_chart_is_drawn_from_the_table_beside_it(page: Page, history, sche
     open_reports(page)
     charts = page.locator(DRAWN)
     expect(charts).to_have_count(9)
-    assert all(charts.evaluate_all(PAINTED))
+    wait_for(page, lambda: charts.evaluate_all(PAINTED))
     for title in ("Chats by day", "Attempts by day", "By hour of the day"):
         expect(page.get_by_role("table", name=title)).to_be_visible()
     assert found(page) == []
@@ -71,6 +80,7 @@ def test_the_latest_day_stands_first_in_the_table_and_last_in_the_chart(page: Pa
     assert days == sorted(days, reverse=True)
     expect(rows.first).to_be_in_viewport()
     expect(rows.first.locator("td").first).to_have_text("1")
+    wait_for(page, lambda: page.locator(DRAWN).evaluate_all(PAINTED))
     data = page.locator(DRAWN).first.evaluate("canvas => Chart.getChart(canvas).data.datasets[0].data")
     assert data == [*[0] * 29, 1]
 
@@ -169,7 +179,7 @@ def test_the_page_runs_under_a_strict_policy(page: Page, history):
     page.route("**/agent/reports/**", strictly)
     page.reload()
     expect(page.locator(DRAWN)).to_have_count(9)
-    assert all(page.locator(DRAWN).evaluate_all(PAINTED))
+    wait_for(page, lambda: page.locator(DRAWN).evaluate_all(PAINTED))
     expect(page.locator("#connection")).to_be_empty()
     assert problems == []
 
@@ -180,15 +190,6 @@ def test_the_page_runs_under_a_strict_policy(page: Page, history):
 def pass_minutes(agent: Agent, minutes: int) -> None:
     past = {name: F(name) - timedelta(minutes=minutes) for name in ("last_seen_at", "last_active_at")}
     Agent.objects.filter(pk=agent.pk).update(**past)
-
-
-def wait_for(page: Page, condition: Callable[[], bool]) -> None:
-    """Until the server's side is so; the page's events are handled meanwhile."""
-    for _ in range(400):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not become so")
 
 
 def test_who_reads_the_reports_keeps_her_chats_and_who_closes_them_does_not(page: Page, server, supervisor):
