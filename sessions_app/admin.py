@@ -23,6 +23,7 @@ from sessions_app.models import (
     OfflineMessage,
     Party,
     SessionEvent,
+    Status,
     SweepRun,
     Tag,
     Tenant,
