@@ -45,6 +45,12 @@ test("days are told by the reader's calendar", () => {
   assert.match(formatDay(new Date(2026, 1, 10), now, "en-GB"), /10 February 2026/);
 });
 
+test("a time of day is told as the reader's clock does, and as the widget does", () => {
+  const early = new Date(2026, 2, 2, 1, 54);
+  assert.match(formatTime(early, "en-US"), /^1:54\sAM$/);
+  assert.equal(formatTime(early, "en-GB"), "1:54");
+});
+
 test("a visitor without a name is called by the reference", () => {
   assert.equal(visitorName({ customer_name: "Vera", conversation_id: "K7Q2-9FXM" }), "Vera");
   assert.equal(initial({ customer_name: "émile" }), "É");

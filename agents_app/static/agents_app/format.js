@@ -35,7 +35,7 @@ export function since(iso, now) {
 }
 
 export function formatTime(iso, locale) {
-  return new Date(iso).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  return new Date(iso).toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
 /** A time of today, else with its day. */
@@ -238,7 +238,7 @@ export function languageName(tag) {
 export function localTime(timezone, now, locale) {
   if (!timezone) return "";
   try {
-    const clock = { hour: "2-digit", minute: "2-digit", timeZone: timezone };
+    const clock = { hour: "numeric", minute: "2-digit", timeZone: timezone };
     return `${new Date(now).toLocaleTimeString(locale, clock)}, ${timezone.replaceAll("_", " ")}`;
   } catch {
     return "";
