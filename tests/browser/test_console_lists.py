@@ -13,7 +13,7 @@ from agents_app.models import Agent
 from sessions_app import services
 from sessions_app.models import ChatSession, OfflineMessage, Tag, Tenant
 from tests.browser.apart import apart
-from tests.browser.desk import Cuttable, Visitor, answer, is_live, log_in, mine, queue, transcript
+from tests.browser.desk import Cuttable, Visitor, answer, begin, is_live, log_in, mine, queue, transcript
 from tests.browser.test_axe import found as found_by_axe
 from tests.factories import PASSWORD, actor, age, make_session, make_tenant, say
 
@@ -577,6 +577,22 @@ def test_on_a_narrow_screen_what_is_wrong_with_the_connection_has_room(page, ali
     cut.cut()
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_without_a_connection_nobody_is_shown_as_there(page, alice, server):
+    cut = Cuttable(page)
+    begin(page, server)
+    dots = page.locator("#mine .dot, #visitor .dot, #availability .dot")
+    expect(dots).to_have_count(3)
+    colours = "dots => dots.map(dot => getComputedStyle(dot).backgroundColor)"
+    online = dots.evaluate_all(colours)
+    assert len(set(online)) == 1
+    cut.cut()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    assert set(dots.evaluate_all(colours)).isdisjoint(online)
+    cut.mend()
+    expect(page.locator("#connection")).to_be_empty()
+    assert dots.evaluate_all(colours) == online
 
 
 VIEWS = ("", "all/", "history/", "history/?status=abandoned&q=nothing", "messages/", "messages/?done=true", "team/")

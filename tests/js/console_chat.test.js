@@ -268,11 +268,13 @@ test("a tag that could not be saved is told, and does not stop the next", async 
 test("a row says first what did not arrive, then who types, then my draft, then what was said last", () => {
   const draftOf = { reply: "Dear Vera", note: "" };
   const drafts = { get: (_, kind = "reply") => draftOf[kind] };
-  const state = { openId: null, isUnsent: () => true, isTyping: () => true };
+  const state = { openId: null, unsent: () => "failed", isTyping: () => true };
   const session = { session_id: "a", status: "active", last_text: { sender_type: "visitor", body: "Hello" } };
   const line = () => rowLine(session, { state, drafts }).text;
   assert.equal(line(), "Not sent");
-  state.isUnsent = () => false;
+  state.unsent = () => "sending";
+  assert.equal(line(), "Sending…", "it goes by itself when the connection is back");
+  state.unsent = () => "";
   assert.equal(line(), "is typing…");
   state.isTyping = () => false;
   assert.equal(line(), "Draft: Dear Vera");

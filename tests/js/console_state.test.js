@@ -829,17 +829,17 @@ test("a chat tells that something written in it did not arrive", () => {
   clock = Date.now();
   const id = "00000000-0000-4000-8000-000000000001";
   state.queueMessage("a", "hello", id);
-  assert.deepEqual([state.isUnsent("a"), state.isUnsent("b")], [false, false]);
+  assert.deepEqual([state.unsent("a"), state.unsent("b")], ["", ""]);
   clock += 11_000;
-  assert.equal(state.isUnsent("a"), true, "on its way for long");
+  assert.equal(state.unsent("a"), "sending", "on its way for long");
   clock -= 11_000;
   state.apply("error", { code: "busy", message: "Later.", session_id: "a", client_message_id: id });
-  assert.equal(state.isUnsent("a"), true);
+  assert.equal(state.unsent("a"), "failed");
   state.retry("a", id);
-  assert.equal(state.isUnsent("a"), false);
+  assert.equal(state.unsent("a"), "");
   state.queueNote("a", "note", NOTE_ID);
   state.markNote("a", NOTE_ID, { code: "network", message: "No network." });
-  assert.equal(state.isUnsent("a"), true);
+  assert.equal(state.unsent("a"), "failed");
 });
 
 test("a note that is refused says why, and survives a reload", () => {

@@ -87,15 +87,14 @@ export class Desk {
     const { loaded } = this.#state;
     const isLive = this.#connection.state === "ready";
     if (isLive) this.#liveAt = Date.now();
-    setText(
-      document.getElementById("connection"),
-      connectionText({
-        isLive,
-        isOnline: navigator.onLine,
-        hasBeenLive: loaded,
-        goneMs: Date.now() - this.#liveAt,
-      }),
-    );
+    const text = connectionText({
+      isLive,
+      isOnline: navigator.onLine,
+      hasBeenLive: loaded,
+      goneMs: Date.now() - this.#liveAt,
+    });
+    setText(document.getElementById("connection"), text);
+    document.documentElement.classList.toggle("is-disconnected", text !== "");
   }
 
   /** Who was away only because nothing moved need not wait for the next beat. */

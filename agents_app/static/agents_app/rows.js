@@ -22,7 +22,8 @@ export function renderRows(parent, sessions, { state, drafts, href, note = () =>
  */
 export function rowLine(session, { state, drafts }) {
   const id = session.session_id;
-  if (state.isUnsent(id)) return { kind: "unsent", text: "Not sent" };
+  const unsent = state.unsent(id);
+  if (unsent) return { kind: unsent, text: unsent === "failed" ? "Not sent" : "Sending…" };
   if (state.isTyping(id)) return { kind: "typing", text: "is typing…" };
   const draft = id === state.openId ? "" : (drafts.get(id) || drafts.get(id, "note")).trim();
   if (draft && !isOver(session)) return { kind: "draft", text: `Draft: ${draft}` };

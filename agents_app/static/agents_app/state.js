@@ -85,12 +85,13 @@ export class ConsoleState {
     return session.unread ?? 0;
   }
 
-  /** Whether something that was written here did not arrive, or has been on its way for long. */
-  isUnsent(id) {
+  /** What became of what was written here: "failed" of any, "sending" when one has been on its way for long, or "". */
+  unsent(id) {
     const chat = this.chats.get(id);
-    const isStuck = ({ state, created_at }) =>
-      state === "failed" || this.#clock() - Date.parse(created_at) > RESEND_AFTER_MS;
-    return Boolean(chat) && [...chat.store.outbox, ...chat.noteOutbox].some(isStuck);
+    const entries = chat ? [...chat.store.outbox, ...chat.noteOutbox] : [];
+    if (entries.some(({ state }) => state === "failed")) return "failed";
+    const isLong = ({ created_at }) => this.#clock() - Date.parse(created_at) > RESEND_AFTER_MS;
+    return entries.some(isLong) ? "sending" : "";
   }
 
   /** Whether a colleague has left a note since the chat was last open here. */
