@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, Route, expect
 
 from agents_app.models import Agent
-from sessions_app import services
+from sessions_app import presence, services
 from sessions_app.models import ChatSession, OfflineMessage, Tag, Tenant
 from tests.browser.apart import apart
 from tests.browser.desk import Cuttable, Visitor, answer, begin, is_live, log_in, mine, queue, transcript
@@ -139,6 +139,26 @@ def test_among_twelve_chats_those_that_need_an_answer_stand_first_and_are_counte
         expect(mine(page).nth(place)).to_contain_text(name)
         expect(mine(page).nth(place)).to_contain_text(re.compile(r"\d:\d\d"))
     expect(mine(page).nth(2)).not_to_contain_text(re.compile(r"\d:\d\d"))
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 320])
+def test_a_row_says_for_how_long_its_visitor_is_gone_and_grows_by_nothing(page, alice, tenant, server, width):
+    gone, _ = (apart(make_session, tenant, says="Hello " * 30, agent=alice) for _ in range(2))
+    age(gone.session, minutes=3)
+    page.set_viewport_size({"width": width, "height": 700})
+    show(page, "")
+    row = page.locator(f"#mine [data-key='{gone.session.session_id}']")
+    mark = row.locator("[data-part=mark]")
+    expect(mark).to_have_text(re.compile(r"^gone 3:\d\d of 5:00$"))
+    row.evaluate("node => { node.isTheSame = true }")
+    before = mark.text_content()
+    expect(mark).not_to_have_text(before)
+    assert row.evaluate("node => node.isTheSame")
+    assert mark.evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert page.locator("#lists").evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert len(set(page.locator("#mine > li").evaluate_all("rows => rows.map(row => row.offsetHeight)"))) == 1
+    apart(lambda: presence.stamp({gone.session.session_id: (True, False)}))
+    expect(mark).to_have_text("back")
 
 
 def test_a_long_queue_leaves_my_chats_in_sight(page, alice, tenant, server):

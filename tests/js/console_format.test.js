@@ -12,6 +12,7 @@ import {
   lastLine,
   othersTypingText,
   overText,
+  presenceMark,
   presenceText,
   ratingText,
   safePageUrl,
@@ -115,6 +116,26 @@ test("the last seconds are counted from the website's warning time on, and not b
   assert.equal(shown(30, { expires_at: null }), "Online");
   assert.match(shown(10, { held_until: until(3600) }), /^Online, held open until/);
   assert.equal(shown(10, { held_until: until(20) }), "Online, idle: will be closed in 0:20");
+});
+
+test("a row tells in a few words what is about to take the chat, and nothing while all is well", () => {
+  const until = (seconds) => new Date(NOW + seconds * 1000).toISOString();
+  const shown = (fields) =>
+    presenceMark(
+      { status: "active", disconnect_timeout_ms: 300_000, expiry_warning_ms: 120_000, ...fields },
+      NOW,
+    );
+  const gone = (seconds) => ({ presence: "gone", last_seen_at: ago(seconds) });
+  assert.equal(shown({ ...gone(0), presence: "online" }), "");
+  assert.equal(shown({ ...gone(0), presence: "away" }), "");
+  assert.equal(shown(gone(171)), "gone 2:51 of 5:00");
+  assert.equal(shown(gone(370)), "gone 6:10");
+  assert.equal(shown({ ...gone(171), held_until: until(3600) }), "gone 2:51", "the hold says until when");
+  assert.equal(shown({ ...gone(171), held_until: until(60) }), "gone 2:51 of 5:00");
+  assert.equal(shown({ presence: "gone", last_seen_at: null }), "gone");
+  assert.equal(shown({ ...gone(370), status: "abandoned" }), "");
+  assert.equal(shown({ ...gone(0), presence: "online", expires_at: until(82) }), "closes in 1:22");
+  assert.equal(shown({ ...gone(0), presence: "away", expires_at: until(121) }), "");
 });
 
 test("an end and an abandonment are explained", () => {

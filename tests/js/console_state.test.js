@@ -270,6 +270,25 @@ test("presence moves a visitor out of the queue and back to the old place", () =
   );
 });
 
+test("who was gone is told of as back for a minute, however that becomes known", () => {
+  const come = (presence) => state.apply("session.presence", { session_id: "a", presence, last_seen_at: at(9) });
+  ready([summary("a"), summary("b", { presence: "gone" })]);
+  assert.equal(state.isBack("a"), false, "was here all the time");
+  come("gone");
+  come("away");
+  assert.equal(state.isBack("a"), true);
+  come("online");
+  assert.equal(state.isBack("a"), true, "still news");
+  ready([summary("a"), summary("b")]);
+  assert.equal(state.isBack("b"), true, "while this console was not connected");
+  clock += 61_000;
+  assert.deepEqual([state.isBack("a"), state.isBack("b")], [false, false]);
+  come("gone");
+  come("online");
+  come("gone");
+  assert.equal(state.isBack("a"), false, "gone again");
+});
+
 test("a pong tells who has gone without a bell, as after a killed web process", () => {
   const mine = summary("a", withAgent(ALICE));
   ready([mine]);

@@ -96,11 +96,30 @@ export function presenceText(session, now, locale) {
     return [session.presence === "online" ? "Online" : "Away (tab hidden)", fate].filter(Boolean).join(", ");
   }
   if (gone === null) return "Gone";
-  const timeout = session.disconnect_timeout_ms;
-  const isHeldLonger = held && Date.parse(session.held_until) > Date.parse(session.last_seen_at) + timeout;
-  if (isHeldLonger) return `Gone for ${formatSpan(gone)}, ${held}`;
-  if (gone < timeout) return `Gone for ${formatSpan(gone)}, will be abandoned at ${formatSpan(timeout)}`;
+  const limit = goneLimit(session, now);
+  if (limit === null) return `Gone for ${formatSpan(gone)}, ${held}`;
+  if (gone < limit) return `Gone for ${formatSpan(gone)}, will be abandoned at ${formatSpan(limit)}`;
   return `Gone for ${formatSpan(gone)}, about to be abandoned`;
+}
+
+/** The same for a row, as short as it can be told: what is about to take an open chat; empty where nothing is. */
+export function presenceMark(session, now) {
+  if (isOver(session)) return "";
+  if (session.presence !== "gone") {
+    const closing = closingIn(session, now);
+    return closing === null ? "" : `closes in ${formatSpan(closing)}`;
+  }
+  const gone = since(session.last_seen_at, now);
+  if (gone === null) return "gone";
+  const limit = goneLimit(session, now);
+  return `gone ${formatSpan(gone)}${limit !== null && gone < limit ? ` of ${formatSpan(limit)}` : ""}`;
+}
+
+/** For how long one may be gone, in milliseconds; null where a hold lasts longer than that. */
+function goneLimit(session, now) {
+  const { held_until, last_seen_at, disconnect_timeout_ms: timeout } = session;
+  const held = Date.parse(held_until ?? "");
+  return held > now && held > Date.parse(last_seen_at) + timeout ? null : timeout;
 }
 
 export function isOver(session) {

@@ -1,7 +1,17 @@
 /** A chat as a row of a list: the queue's, mine, everybody's, the history's. */
 
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
-import { formatSpan, heldText, initial, isOver, lastLine, shortDay, since, visitorName } from "./format.js";
+import {
+  formatSpan,
+  heldText,
+  initial,
+  isOver,
+  lastLine,
+  presenceMark,
+  shortDay,
+  since,
+  visitorName,
+} from "./format.js";
 
 /**
  * Shows `sessions` in `parent`. `href(session)` is a row's address, `note(session)` what stands below it; `drafts`
@@ -41,7 +51,11 @@ function updateRow(node, session, { state, drafts, path, note }) {
   setText(part(node, "name"), visitorName(session));
   part(node, "dot").hidden = isOver(session);
   part(node, "dot").dataset.presence = session.presence;
-  setText(part(node, "presence"), isOver(session) ? "" : session.presence);
+  const mark = presenceMark(session, state.now);
+  // Said once: whoever is gone is told of with the time.
+  const isTold = isOver(session) || (mark && session.presence === "gone");
+  setText(part(node, "presence"), isTold ? "" : session.presence);
+  setOptional(part(node, "mark"), mark || (!isOver(session) && state.isBack(id) ? "back" : ""));
 
   const waited = isOver(session) ? null : since(session.waiting_since, state.now);
   link.classList.toggle("is-waiting", waited !== null);

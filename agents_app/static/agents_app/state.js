@@ -9,6 +9,7 @@ const HISTORY_LIMIT = 100;
 const TYPING_LASTS_MS = 8_000;
 const RESEND_AFTER_MS = 10_000;
 const KEPT_SENT = 50;
+const BACK_LASTS_MS = 60_000;
 
 export class ConsoleState {
   /** What `agents/me` answers; null before the first snapshot. */
@@ -28,6 +29,8 @@ export class ConsoleState {
   #clockOffset = 0;
   #snapshotAsked = false;
   #typing = new Map();
+  // Until when it is news that a visitor has come back, by session id.
+  #back = new Map();
   // Of other agents: {session_id: {name: until}}.
   #colleaguesTyping = new Map();
   #unseenNotes;
@@ -97,6 +100,11 @@ export class ConsoleState {
   /** Whether a colleague has left a note since the chat was last open here. */
   hasUnseenNote(id) {
     return this.#unseenNotes.has(id);
+  }
+
+  /** Whether the visitor was gone, and has just come back. */
+  isBack(id) {
+    return (this.#back.get(id) ?? 0) > this.#clock();
   }
 
   isTyping(id) {
@@ -323,7 +331,10 @@ export class ConsoleState {
     this.#snapshotAsked = false;
     const before = this.sessions;
     this.sessions = new Map();
-    for (const session of sessions) this.#keep(newest(before.get(session.session_id), session));
+    for (const session of sessions) {
+      const known = before.get(session.session_id);
+      this.#keep(newest(known, session), known);
+    }
     // What became of the other chats is learned when they are opened; an event must not revive what they were.
     for (const [id, chat] of this.chats) {
       chat.isVisitorStale = true;
@@ -501,8 +512,11 @@ export class ConsoleState {
     return this.chats.get(id);
   }
 
-  #keep(session) {
+  /** `before` is what was known of it. */
+  #keep(session, before = this.summary(session.session_id)) {
     const id = session.session_id;
+    if (session.presence === "gone") this.#back.delete(id);
+    else if (before?.presence === "gone") this.#back.set(id, this.#clock() + BACK_LASTS_MS);
     if (session.status === "queued" || this.isMine(session)) this.sessions.set(id, session);
     else this.sessions.delete(id);
     if (this.chats.has(id)) this.chats.get(id).session = session;
