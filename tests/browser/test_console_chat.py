@@ -453,7 +453,13 @@ def test_a_transfer_brings_the_chat_its_note_and_the_visitor_to_a_colleague(page
     expect(mine(page)).to_have_count(0)
 
     expect(mine(bobs)).to_have_count(1)
+    marks = [mine(bobs).get_by_text(mark, exact=True) for mark in ("new", "note")]
+    for mark in marks:
+        expect(mark).to_be_visible()
+    expect(bobs).to_have_title(re.compile(r"^\(1\) "))
     mine(bobs).get_by_role("link").click()
+    for mark in marks:
+        expect(mark).to_be_hidden()
     expect(notes(bobs)).to_contain_text("Note · Alice")
     expect(notes(bobs)).to_contain_text("She speaks German")
     answer(bobs, "Guten Tag")
@@ -650,6 +656,14 @@ def test_two_consoles_of_one_agent_show_the_same(page, desk_of, alice, server):
         expect(transcript(desk)).to_contain_text("from here")
         expect(notes(desk)).to_have_count(1)
         expect(notes(desk)).not_to_contain_text("Sending")
+
+
+def test_a_chat_that_i_accept_in_one_console_is_new_in_none(page, desk_of, alice, server):
+    other = desk_of("alice")
+    begin(page, server)
+    for desk in (other, page):
+        expect(mine(desk)).to_have_count(1)
+        expect(mine(desk).get_by_text("new", exact=True)).to_be_hidden()
 
 
 def test_a_right_that_is_taken_away_takes_no_text_along(page, tenant, alice, server):

@@ -8,7 +8,7 @@ import { Claims } from "../../agents_app/static/agents_app/claims.js";
 import { connectionText } from "../../agents_app/static/agents_app/format.js";
 import { Preferences } from "../../agents_app/static/agents_app/preferences.js";
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
-import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
+import { Unseen } from "../../agents_app/static/agents_app/unseen.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
 const NOON = Date.parse("2026-03-02T12:00:00Z");
@@ -19,7 +19,7 @@ let state;
 let attention;
 
 beforeEach(() => {
-  state = new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes(), clock: () => NOON });
+  state = new ConsoleState({ MessageStore, unseenNotes: new Unseen(), arrivals: new Unseen(), clock: () => NOON });
   attention = new Attention();
 });
 
@@ -225,7 +225,7 @@ test("what was accepted or read elsewhere meanwhile says nothing any more", () =
   );
 });
 
-test("the count is who waits in the queue and my chats with something unread", () => {
+test("the count is who waits in the queue and my chats that are new or have something unread", () => {
   ready(
     waiting("ada"),
     answered("vera", 2),
@@ -233,6 +233,8 @@ test("the count is who waits in the queue and my chats with something unread", (
     waiting("gone", { presence: "gone" }),
   );
   assert.equal(openCount(state), 2);
+  changed(answered("transferred", 3));
+  assert.equal(openCount(state), 3);
 });
 
 // How it is told

@@ -21,7 +21,7 @@ import { rowLine } from "../../agents_app/static/agents_app/rows.js";
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
 import { TagChanges, withTag } from "../../agents_app/static/agents_app/tags.js";
 import { fileProblem, Uploads } from "../../agents_app/static/agents_app/uploads.js";
-import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
+import { Unseen } from "../../agents_app/static/agents_app/unseen.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
 // Canned replies
@@ -150,7 +150,7 @@ test("a file that is taken away while it goes is not sent any further", async ()
 // Notes
 
 function notesWith(answers) {
-  const state = new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes() });
+  const state = new ConsoleState({ MessageStore, unseenNotes: new Unseen(), arrivals: new Unseen() });
   const calls = [];
   const api = {
     addNote(id, entry) {

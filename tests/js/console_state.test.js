@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
-import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
+import { Unseen } from "../../agents_app/static/agents_app/unseen.js";
 import { MessageStore } from "../../widget_static/src/store.js";
 
 const NOON = Date.parse("2026-03-02T12:00:00Z");
@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 function newState() {
-  return new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes(), clock: () => clock });
+  return new ConsoleState({ MessageStore, unseenNotes: new Unseen(), arrivals: new Unseen(), clock: () => clock });
 }
 
 function summary(id, fields = {}) {
@@ -828,6 +828,34 @@ test("a colleague's note in a chat that is not open is marked until it is opened
   state.close();
   state.apply("note.new", { note: note("a", 1) });
   assert.equal(state.hasUnseenNote("a"), false, "what was on the screen has been seen");
+});
+
+test("a chat that comes to me from a colleague or by itself is new until it is opened, and so is the note with it", () => {
+  const from = (agent, fields) => summary("a", { ...withAgent(agent), ...fields });
+  const come = (session) => state.apply("session.changed", { session: told(session) });
+  const isNew = (id) => state.isNew(state.summary(id));
+  ready([summary("mine", withAgent(ALICE)), summary("waiting")]);
+  assert.equal(isNew("mine"), false, "what is there at the start");
+  come(from(BOB));
+  state.apply("note.new", { note: note("a", 1) });
+  assert.equal(state.hasUnseenNote("a"), false, "a note in a colleague's chat");
+  come(from(ALICE, { last_seq: 2, last_message: message("a", 2, { sender_type: "system" }) }));
+  assert.deepEqual([isNew("a"), state.hasUnseenNote("a")], [true, true]);
+  ready([from(ALICE, { last_seq: 2 })]);
+  assert.equal(isNew("a"), true);
+  state.open("a");
+  state.close();
+  assert.deepEqual([isNew("a"), state.hasUnseenNote("a")], [false, false]);
+  come(from(BOB, { last_seq: 3 }));
+  come(from(ALICE, { last_seq: 4, last_message: message("a", 4, { sender_type: "system" }) }));
+  assert.deepEqual([isNew("a"), state.hasUnseenNote("a")], [true, false], "the note was seen then");
+  state.open("waiting");
+  come(summary("waiting", withAgent(ALICE)));
+  assert.equal(isNew("waiting"), false, "I have accepted it");
+  ready([summary("waiting", withAgent(ALICE)), summary("b", withAgent(ALICE))]);
+  assert.equal(isNew("b"), true, "while this console was not connected");
+  state.apply("chat.read", { session_id: "b", by: "agent", seq: 1 });
+  assert.equal(isNew("b"), false, "I have read it elsewhere");
 });
 
 test("a note that comes while nobody looks at the open chat stays marked until somebody does", () => {

@@ -73,9 +73,10 @@ export function isCurrent({ kind, id }, state) {
   return Boolean(session) && state.isMine(session) && (kind === "assignment" || state.unread(session) > 0);
 }
 
-/** How much waits for this agent: who is in the queue, and the chats of mine with something unread. */
+/** How much waits for this agent: who is in the queue, and the chats of mine that are new or have something unread. */
 export function openCount(state) {
-  return state.queue.length + state.mine.filter((session) => state.unread(session) > 0).length;
+  const isOpen = (session) => state.unread(session) > 0 || state.isNew(session);
+  return state.queue.length + state.mine.filter(isOpen).length;
 }
 
 /**

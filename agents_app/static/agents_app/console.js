@@ -14,7 +14,7 @@ import { OfflineView } from "./offline.js";
 import { Rail } from "./rail.js";
 import { ConsoleState } from "./state.js";
 import { TeamView } from "./team.js";
-import { UnseenNotes } from "./unseen_notes.js";
+import { Unseen } from "./unseen.js";
 
 const RENDER_AFTER_MS = 16;
 const BEAT_MS = 10_000;
@@ -22,8 +22,9 @@ const BEAT_MS = 10_000;
 const config = JSON.parse(document.getElementById("console-config").textContent);
 const root = document.getElementById("console");
 const api = new Api(config.csrf_cookie);
-const unseenNotes = new UnseenNotes(() => localStorage, config.agent_id);
-const state = new ConsoleState({ MessageStore, unseenNotes });
+const unseenNotes = new Unseen(() => localStorage, config.agent_id, "notes");
+const arrivals = new Unseen(() => localStorage, config.agent_id, "arrivals");
+const state = new ConsoleState({ MessageStore, unseenNotes, arrivals });
 const drafts = new Drafts(() => sessionStorage, config.agent_id);
 
 // The socket
@@ -181,9 +182,10 @@ function isVisible() {
 
 document.addEventListener("visibilitychange", scheduleRender);
 addEventListener("focus", scheduleRender);
-// Another tab of this browser has seen a note, or heard of one.
+// Another tab of this browser has seen a note or a new chat, or heard of one.
 addEventListener("storage", () => {
   unseenNotes.read();
+  arrivals.read();
   scheduleRender();
 });
 setInterval(renderClock, 1000);

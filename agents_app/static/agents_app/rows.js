@@ -69,9 +69,11 @@ function updateRow(node, session, { state, drafts, path, note }) {
   setOptional(part(node, "held"), heldText(session, state.now).replace("open ", ""));
   part(node, "noted").hidden = !state.hasUnseenNote(id);
   part(node, "bottom").hidden = isOver(session) && !line.text;
+  const isNew = state.isNew(session);
+  part(node, "new").hidden = !isNew;
   part(node, "unread").hidden = unread === 0;
   setText(part(node, "count"), String(unread));
-  link.classList.toggle("is-unread", unread > 0);
+  link.classList.toggle("is-unread", unread > 0 || isNew);
 
   setOptional(part(node, "note"), note);
   setTags(part(node, "tags"), note ? (session.tags ?? []) : []);

@@ -34,13 +34,20 @@ export class ConsoleState {
   // Of other agents: {session_id: {name: until}}.
   #colleaguesTyping = new Map();
   #unseenNotes;
+  // When the newest note of a colleague was written, by session id: also of chats that may come to me later.
+  #noteTimes = new Map();
+  #arrivals;
   // Client ids of what was sent from here.
   #sent = new Set();
 
-  /** `MessageStore` is the widget's; `unseenNotes` are UnseenNotes; `clock` answers this machine's milliseconds. */
-  constructor({ MessageStore, unseenNotes, clock = Date.now }) {
+  /**
+   * `MessageStore` is the widget's; `unseenNotes` and `arrivals`, the chats that came to me, are Unseen; `clock`
+   * answers this machine's milliseconds.
+   */
+  constructor({ MessageStore, unseenNotes, arrivals, clock = Date.now }) {
     this.#MessageStore = MessageStore;
     this.#unseenNotes = unseenNotes;
+    this.#arrivals = arrivals;
     this.#clock = clock;
   }
 
@@ -86,6 +93,11 @@ export class ConsoleState {
   /** The visitor's messages after what an agent has read or written. */
   unread(session) {
     return session.unread ?? 0;
+  }
+
+  /** Whether it has come to me, from a colleague or by itself, and was not opened since. */
+  isNew(session) {
+    return this.isMine(session) && this.#arrivals.has(session.session_id);
   }
 
   /** What became of what was written here: "failed" of any, "sending" when one has been on its way for long, or "". */
@@ -161,6 +173,7 @@ export class ConsoleState {
   open(id) {
     this.openId = id;
     this.#unseenNotes.saw(id);
+    this.#arrivals.saw(id);
     Object.assign(this.#chat(id), { problem: null, isVisitorStale: true });
     return [this.#openFrame(id)];
   }
@@ -324,6 +337,7 @@ export class ConsoleState {
 
   /** The snapshot replaces everything but what is newer than it: a message may have overtaken it. */
   #onReady({ agent, sessions, policy, server_time, counts = null }) {
+    const isFirst = !this.loaded;
     this.agent = agent;
     this.policy = policy;
     this.counts = counts;
@@ -333,7 +347,8 @@ export class ConsoleState {
     this.sessions = new Map();
     for (const session of sessions) {
       const known = before.get(session.session_id);
-      this.#keep(newest(known, session), known);
+      // What is there at the start is not new.
+      this.#keep(newest(known, session), known ?? (isFirst ? session : null));
     }
     // What became of the other chats is learned when they are opened; an event must not revive what they were.
     for (const [id, chat] of this.chats) {
@@ -416,7 +431,11 @@ export class ConsoleState {
     if (isNews) this.#colleaguesTyping.get(id)?.delete(note.author_name);
     const isSame = (one) => one.client_message_id === note.client_message_id;
     const isColleagues = note.author_id !== this.agent?.id && !chat?.notes.some(isSame);
-    if (isNews && isColleagues && this.sessions.has(id)) this.#unseenNotes.heard(id, note.created_at);
+    if (isNews && isColleagues) {
+      // A transfer's note comes before its chat does.
+      this.#noteTimes.set(id, note.created_at);
+      if (this.sessions.has(id)) this.#unseenNotes.heard(id, note.created_at);
+    }
     if (!chat) return [];
     chat.noteOutbox = chat.noteOutbox.filter((entry) => !isSame(entry));
     if (!chat.notes.some(isSame)) chat.notes.push(note);
@@ -470,6 +489,8 @@ export class ConsoleState {
   #onRead({ session_id, by, seq }) {
     const session = this.summary(session_id);
     if (session && seq > (session[`${by}_read_seq`] ?? 0)) this.#keep(withRead(session, by, seq));
+    // In another of the agent's tabs, which may have accepted it.
+    if (by === "agent") this.#arrivals.saw(session_id);
     return [];
   }
 
@@ -512,11 +533,20 @@ export class ConsoleState {
     return this.chats.get(id);
   }
 
+  /** It is mine from now on; who accepts a chat has it open. */
+  #arrive({ session_id: id, last_message: last }) {
+    if (id === this.openId) return;
+    // By the line that tells of it, so that all of the agent's tabs mean the same.
+    this.#arrivals.heard(id, last?.created_at ?? new Date(this.now).toISOString());
+    if (this.#noteTimes.has(id)) this.#unseenNotes.heard(id, this.#noteTimes.get(id));
+  }
+
   /** `before` is what was known of it. */
   #keep(session, before = this.summary(session.session_id)) {
     const id = session.session_id;
     if (session.presence === "gone") this.#back.delete(id);
     else if (before?.presence === "gone") this.#back.set(id, this.#clock() + BACK_LASTS_MS);
+    if (this.isMine(session) && !(before && this.isMine(before))) this.#arrive(session);
     if (session.status === "queued" || this.isMine(session)) this.sessions.set(id, session);
     else this.sessions.delete(id);
     if (this.chats.has(id)) this.chats.get(id).session = session;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { UnseenNotes } from "../../agents_app/static/agents_app/unseen_notes.js";
+import { Unseen } from "../../agents_app/static/agents_app/unseen.js";
 
 const at = (second) => `2026-03-02T12:00:${String(second).padStart(2, "0")}.000001Z`;
 const KEY = "chat-center:7:notes";
@@ -10,7 +10,7 @@ const storage = () => ({
   getItem: (key) => stored[key] ?? null,
   setItem: (key, text) => (stored[key] = text),
 });
-const open = (agentId = 7) => new UnseenNotes(storage, agentId);
+const open = (agentId = 7) => new Unseen(storage, agentId, "notes");
 
 beforeEach(() => (stored = {}));
 
@@ -62,7 +62,7 @@ test("the newest hundred chats are kept", () => {
 });
 
 test("without a storage, or with nonsense in it, the mark is this page's", () => {
-  const broken = new UnseenNotes(() => {
+  const broken = new Unseen(() => {
     throw new Error("denied");
   }, 7);
   broken.heard("a", at(1));

@@ -1,20 +1,20 @@
 /**
- * Which chats have a colleague's note that this agent has not seen: of each chat, when the newest note was written
- * that was heard of, and the newest that was seen. Kept for all of the agent's tabs, over a reload.
+ * Which chats have news of one kind that this agent has not seen, such as a colleague's note: of each chat, the time
+ * of the newest that was heard of, and of the newest that was seen. Kept for all of the agent's tabs, over a reload.
  */
 
 const KEPT = 100;
 
-export class UnseenNotes {
+export class Unseen {
   #storage;
   #key;
   // {session_id: {heard, seen}}: ISO times. Its copy where the browser stores nothing.
   #chats = {};
 
   /** `storage` answers the Storage or throws, as a browser with none does; without it nothing is kept. */
-  constructor(storage, agentId) {
+  constructor(storage, agentId, kind) {
     this.#storage = storage;
-    this.#key = `chat-center:${agentId}:notes`;
+    this.#key = `chat-center:${agentId}:${kind}`;
     this.read();
   }
 
@@ -33,12 +33,12 @@ export class UnseenNotes {
     return isLater(heard, seen);
   }
 
-  /** A colleague's note, written `at`, has come. */
+  /** News, of the time `at`, have come. */
   heard(id, at) {
     this.#change(id, { heard: at });
   }
 
-  /** The agent looks at the chat, whose newest note was written `at`; without it: whose notes are known of. */
+  /** The agent looks at the chat, whose newest are of the time `at`; without it: all that are known of. */
   saw(id, at = this.#chats[id]?.heard) {
     if (isLater(at, this.#chats[id]?.seen)) this.#change(id, { seen: at });
   }
