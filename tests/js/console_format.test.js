@@ -9,6 +9,7 @@ import {
   formatTime,
   heldText,
   initial,
+  invitationText,
   lastLine,
   othersTypingText,
   overText,
@@ -196,6 +197,13 @@ test("only web pages become links", () => {
   }
   assert.equal(shortUrl("https://shop.example/cart?x=1"), "shop.example/cart");
   assert.equal(shortUrl("https://shop.example/"), "shop.example");
+});
+
+test("all is quiet only where neither the queue nor a chat of mine waits", () => {
+  assert.match(invitationText({ unanswered: 0, queued: 0 }).join(". "), /^All quiet\. Nobody is waiting\./);
+  assert.match(invitationText({ unanswered: 0, queued: 3 }).join(". "), /waited longest/);
+  assert.equal(invitationText({ unanswered: 1, queued: 3 })[1], "Of your chats, 1 needs an answer.");
+  assert.equal(invitationText({ unanswered: 2, queued: 0 })[1], "Of your chats, 2 need an answer.");
 });
 
 test("who else writes is called by name, up to two", () => {

@@ -4,6 +4,7 @@ import { setOptional, setText } from "./dom.js";
 import {
   describeSpan,
   heldText,
+  invitationText,
   isOver,
   othersTypingText,
   overText,
@@ -158,7 +159,7 @@ export class ConversationView {
   }
 
   #placeholder() {
-    const { openChat, loaded, queue } = this.#state;
+    const { openChat, loaded, queue, unanswered } = this.#state;
     if (openChat?.problem) {
       if (openChat.problem.code !== "session_not_found")
         return ["This chat cannot be shown", openChat.problem.message];
@@ -168,8 +169,7 @@ export class ConversationView {
     }
     if (openChat || !loaded) return ["Loading…", ""];
     if (this.invitation) return ["Choose a chat", this.invitation];
-    if (queue.length) return ["Choose a chat", "Whoever has waited longest stands at the top of the queue."];
-    return ["All quiet", "Nobody is waiting. New visitors appear on the left by themselves."];
+    return invitationText({ unanswered, queued: queue.length });
   }
 
   /** Whether it was shown here, as a chat of a website that is not the agent's any more. */

@@ -285,6 +285,19 @@ export function busyText({ state, load, capacity }) {
   return `${state[0].toUpperCase()}${state.slice(1)}, ${chats}`;
 }
 
+/** How many of my chats wait for me, such as "2 need an answer"; empty for none. */
+export function needText(count) {
+  if (!count) return "";
+  return count === 1 ? "1 needs an answer" : `${count} need an answer`;
+}
+
+/** What to do where no chat is open, as `[title, text]`. */
+export function invitationText({ unanswered, queued }) {
+  if (unanswered) return ["Choose a chat", `Of your chats, ${needText(unanswered)}.`];
+  if (queued) return ["Choose a chat", "Whoever has waited longest stands at the top of the queue."];
+  return ["All quiet", "Nobody is waiting. New visitors appear on the left by themselves."];
+}
+
 /** Who else writes in a chat, `isToo` in which oneself does; empty for nobody. */
 export function othersTypingText(names, isToo) {
   if (!names.length) return "";

@@ -2,6 +2,7 @@
 
 import { formatAddress } from "./address.js";
 import { setOptional, setText } from "./dom.js";
+import { needText } from "./format.js";
 import { renderRows } from "./rows.js";
 
 export class ListsView {
@@ -18,12 +19,10 @@ export class ListsView {
 
   /** `queueLength` is how many wait altogether; the list may have the first of them only. */
   render(queueLength) {
-    const { queue, mine, loaded } = this.#state;
+    const { queue, mine, loaded, unanswered } = this.#state;
     this.#renderList("queue", queue, queueLength);
     this.#renderList("mine", mine, mine.length);
-    const unanswered = mine.filter((session) => session.waiting_since).length;
-    const need = unanswered === 1 ? "1 needs an answer" : `${unanswered} need an answer`;
-    setOptional(document.getElementById("mine-needs"), loaded && unanswered ? need : "");
+    setOptional(document.getElementById("mine-needs"), loaded ? needText(unanswered) : "");
     const more = queueLength - queue.length;
     setOptional(
       document.getElementById("queue-more"),

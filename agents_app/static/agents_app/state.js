@@ -73,6 +73,11 @@ export class ConsoleState {
     return [...this.sessions.values()].filter((session) => this.isMine(session)).sort(byNeed);
   }
 
+  /** How many chats of mine wait for my answer. */
+  get unanswered() {
+    return this.mine.filter((session) => session.waiting_since).length;
+  }
+
   isMine(session) {
     return session.status === "active" && session.assigned_to_id === this.agent?.id;
   }
