@@ -207,6 +207,17 @@ def test_a_chat_of_2000_messages_opens_at_its_end_and_pages_back_without_a_jump(
     expect(transcript(page).get_by_text("and one more")).to_be_in_viewport()
 
 
+def test_a_group_of_messages_has_one_time_to_be_seen_and_the_others_to_be_heard(page, alice, server):
+    vera = begin(page, server)
+    vera.says("Is it").says("still there?")
+    messages = page.locator("#messages .message")
+    expect(messages).to_have_count(3)
+    seen = "times => times.map(time => time.offsetHeight > 2)"
+    assert messages.locator("time").evaluate_all(seen) == [True, False, True], "before the agent came, and after"
+    assert all(re.search(r"\d:\d\d", text) for text in messages.locator("time").all_text_contents())
+    expect(messages.nth(1).locator(".bubble")).to_have_attribute("title", re.compile(r"\d:\d\d"))
+
+
 def test_leaving_and_coming_back_stand_in_the_transcript(page, new_context, alice, server):
     context = new_context()
     visitor = context.new_page()

@@ -16,6 +16,7 @@ import {
   outcomeText,
   asideText,
 } from "../../agents_app/static/agents_app/format.js";
+import { Rows } from "../../agents_app/static/agents_app/groups.js";
 import { Notes } from "../../agents_app/static/agents_app/notes.js";
 import { rowLine } from "../../agents_app/static/agents_app/rows.js";
 import { ConsoleState } from "../../agents_app/static/agents_app/state.js";
@@ -261,6 +262,33 @@ test("a tag that could not be saved is told, and does not stop the next", async 
     ["vip", "saved"],
   ]);
   assert.deepEqual(tags.a, ["vip"]);
+});
+
+// The transcript
+
+test("what one sender writes within five minutes is a group, with its name above and its time below", () => {
+  const rows = new Rows();
+  const add = (seconds, sender_name, pending) => {
+    const at = new Date(Date.parse("2026-03-02T12:00:00Z") + seconds * 1000).toISOString();
+    const message = { sender_type: "visitor", sender_name, created_at: at, pending };
+    rows.add("message", `at ${seconds}`, at, { message });
+  };
+  for (const seconds of [0, 100, 200, 299, 301]) add(seconds, "Vera");
+  rows.add("note", "note", "2026-03-02T12:05:02Z", { note: {} });
+  add(303, "Vera");
+  add(304, "Walter");
+  add(305, "Walter", "sending");
+  const shown = rows.items.filter(({ message }) => message);
+  const where = (test) => shown.filter(test).map(({ key }) => Number(key.slice(3)));
+  assert.deepEqual(
+    where(({ isFirst }) => isFirst),
+    [0, 301, 303, 304],
+  );
+  assert.deepEqual(
+    where(({ isFollowed }) => !isFollowed),
+    [299, 301, 303, 304, 305],
+    "what is on its way takes no time away",
+  );
 });
 
 // Rows

@@ -3,10 +3,10 @@
 import { pieces } from "../widget/parts/talking/links.js";
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
 import { formatDay, formatSize, formatTime, isOver, asideText } from "./format.js";
+import { Rows } from "./groups.js";
 
 const NEAR_END_PX = 80;
 const NEAR_BEGIN_PX = 400;
-const GROUP_MS = 5 * 60_000;
 const LARGEST_PX = 280;
 
 export class TranscriptView {
@@ -166,7 +166,7 @@ export class TranscriptView {
     draw(node);
   }
 
-  #drawing({ template, at, day, isFirst, message, isNewestOwn, note, entry, upload }) {
+  #drawing({ template, at, day, isFirst, isFollowed, message, isNewestOwn, note, entry, upload }) {
     const drawing = (look, draw) => Object.assign(draw, { look });
     if (template === "day") {
       const text = formatDay(at, this.#state.now);
@@ -194,10 +194,14 @@ export class TranscriptView {
     const state = this.#stateText(message, isNewestOwn);
     const session = this.#state.summary(this.#state.openId);
     const canRetry = message.pending === "failed" && session && !isOver(session);
-    return drawing([isFirst, message.pending, state, canRetry, message.seq], (node) => {
-      if (message.attachment) showFile(part(node, "body"), message.attachment);
-      else showText(part(node, "body"), message.body);
+    return drawing([isFirst, isFollowed, message.pending, state, canRetry, message.seq], (node) => {
+      const body = part(node, "body");
+      if (message.attachment) showFile(body, message.attachment);
+      else showText(body, message.body);
       showTime(node, at);
+      // Below the group's last only; of the others it is told to a pointer, and to who listens.
+      part(node, "time").classList.toggle("visually-hidden", Boolean(isFollowed));
+      body.title = isFollowed ? formatTime(at) : "";
       node.dataset.kind = "message";
       node.dataset.sender = message.sender_type;
       node.classList.toggle("is-first", isFirst);
@@ -238,32 +242,6 @@ export class TranscriptView {
   }
 }
 
-/** What is shown, in order, with a line before each day's first. */
-class Rows {
-  items = [];
-  #days = new Set();
-  #before = null;
-
-  add(template, key, at, fields) {
-    const day = new Date(at).toDateString();
-    if (!this.#days.has(day)) this.items.push({ template: "day", key: `day ${day}`, at });
-    this.#days.add(day);
-    const isFirst = !continues(this.#before, fields.message);
-    this.items.push({ template, key, at, day, isFirst, ...fields });
-    this.#before = fields.message;
-  }
-}
-
-/** Whether the sender goes on, so that the name need not be said again. */
-function continues(before, message) {
-  return (
-    message !== undefined &&
-    before?.sender_type === message.sender_type &&
-    before.sender_name === message.sender_name &&
-    Date.parse(message.created_at) - Date.parse(before.created_at) < GROUP_MS
-  );
-}
-
 function pendingText(pending, error) {
   if (pending === "sending") return "Sending…";
   return pending === "failed" ? `Not sent. ${error?.message ?? ""}`.trim() : "";
@@ -285,6 +263,8 @@ function showTime(node, at) {
 
 /** Text with its addresses as links, each leading to where it says. */
 function showText(body, text) {
+  // It never changes, and is not taken from under the reader's selection.
+  if (body.textContent === text) return;
   body.replaceChildren(
     ...pieces(text).map(({ text, href }) => {
       if (!href) return text;
