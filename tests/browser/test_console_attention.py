@@ -602,6 +602,23 @@ def test_the_palette_keeps_what_is_selected_when_colleagues_come(page, alice, bo
     expect(options.first).to_have_attribute("aria-selected", "true")
 
 
+def test_a_name_from_right_to_left_stands_in_the_palette_where_others_do(page, alice, server):
+    for name in ("Vera", "محمد عبد الله"):
+        Visitor(server, name).says("Hello")
+    is_live(log_in(page))
+    page.keyboard.press("Control+k")
+    options = page.locator("#palette-list .palette-text")
+    expect(options.nth(1)).to_contain_text(re.compile("^محمد عبد الله · "))
+    places = """options => options.map((option) => {
+        const range = document.createRange();
+        range.selectNodeContents(option.lastChild);
+        return [option.firstElementChild.getBoundingClientRect(), range.getBoundingClientRect()];
+    })"""
+    (vera, _), (mohammed, reference) = options.evaluate_all(places)[:2]
+    assert mohammed["left"] == vera["left"]
+    assert reference["left"] >= mohammed["right"] - 1
+
+
 def test_the_palette_calls_whoever_has_no_name_once_by_the_reference(page, alice, server):
     vera = Visitor(server, "").says("Hello")
     is_live(log_in(page))

@@ -115,6 +115,11 @@ test("all letters have to be there in their order; case, accents and spaces do n
   assert.deepEqual(texts("İ", "Istanbul"), ["Istanbul"]);
 });
 
+test("what stands beside a name is found, too", () => {
+  const chat = { text: "محمد", about: "8SR3-97YS" };
+  assert.deepEqual(find("8sr3", [{ text: "Vera" }, chat]), [chat]);
+});
+
 test("without a query everything stands in its order", () => {
   assert.deepEqual(texts("  ", "b", "a", ""), ["b", "a", ""]);
 });

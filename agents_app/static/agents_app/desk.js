@@ -160,7 +160,8 @@ export class Desk {
     const { queue, mine, agent } = this.#state;
     const chat = (group) => (session) => ({
       group,
-      text: choiceText(session),
+      text: visitorName(session),
+      about: referenceText(session),
       run: () => this.#openChat(session.session_id),
     });
     const actions = KEYS.filter(({ action }) => !UNLISTED.includes(action) && this.#actions[action].can());
@@ -208,9 +209,9 @@ export class Desk {
   }
 }
 
-/** Name and reference; whoever has no name is called by the reference anyway. */
-function choiceText(session) {
-  return [...new Set([visitorName(session), session.conversation_id])].join(" · ");
+/** The reference, beside a name; whoever has no name is called by it anyway. */
+function referenceText(session) {
+  return visitorName(session) === session.conversation_id ? "" : session.conversation_id;
 }
 
 /** What a button does, while it can be pressed. */

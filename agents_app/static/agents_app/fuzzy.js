@@ -40,10 +40,10 @@ function fold(text) {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-/** `items` ({text}) that fit, the best first; those that fit equally stay in their order. */
+/** `items` ({text, about}) that fit, the best first; those that fit equally stay in their order. */
 export function find(query, items) {
   return items
-    .map((item) => ({ item, fits: score(query, item.text) }))
+    .map((item) => ({ item, fits: score(query, [item.text, item.about].filter(Boolean).join(" · ")) }))
     .filter(({ fits }) => fits > 0)
     .sort((a, b) => (query.trim() ? b.fits - a.fits : 0))
     .map(({ item }) => item);

@@ -20,7 +20,7 @@ export class Palette {
   #opening = null;
 
   /**
-   * `collect(add)` answers what can be chosen now, `[{group, text, key, run}]`, and hands what takes longer
+   * `collect(add)` answers what can be chosen now, `[{group, text, about, key, run}]`, and hands what takes longer
    * to `add`; `otherwise(query)` is the choice that remains whatever was written.
    */
   constructor({ collect, otherwise }) {
@@ -100,20 +100,22 @@ export class Palette {
   }
 }
 
-function optionOf({ group, text, key }, index) {
+function optionOf({ group, text, about, key }, index) {
   const option = document.createElement("li");
   option.id = `palette-${index}`;
   option.setAttribute("role", "option");
-  for (const [name, content] of [
-    ["text", text],
+  for (const [name, content, after] of [
+    ["text", text, about && ` · ${about}`],
     ["key", key],
     ["group", group],
   ]) {
     if (!content) continue;
     const span = document.createElement("span");
     span.className = `palette-${name}`;
-    span.dir = "auto";
-    span.textContent = content;
+    // A name from right to left turns neither its place nor what follows it.
+    const words = document.createElement("bdi");
+    words.textContent = content;
+    span.append(words, after ?? "");
     option.append(span);
   }
   return option;
