@@ -219,11 +219,42 @@ def test_a_chat_is_held_by_keys_and_by_the_palette(page, alice, server):
     expect(transcript(page)).to_be_focused()
 
 
+def test_before_the_end_is_near_the_hold_is_offered_beside_the_visitor(page, alice, server):
+    vera = begin(page, server)
+    expect(subtitle(page)).to_have_text("Online")
+    expect(panel(page)).to_contain_text("Keep open for 1 hour")
+    expect(page.locator(".chat-header")).not_to_contain_text("Keep open for 1 hour", use_inner_text=True)
+    age(session_of(vera), minutes=3)
+    page.reload()
+    expect(subtitle(page)).to_contain_text("will be abandoned at 5:00")
+    expect(page.locator(".chat-header")).to_contain_text("Keep open for 1 hour", use_inner_text=True)
+    expect(keep(page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_the_hold_is_among_the_details_and_on_its_key(page, alice, server, scheme):
+    page.emulate_media(color_scheme=scheme)
+    begin(page, server)
+    page.set_viewport_size({"width": 320, "height": 600})
+    page.get_by_role("button", name="Details").click()
+    expect(keep(page)).to_be_in_viewport(ratio=1)
+    assert found(page, "#visitor") == []
+    keep(page).click()
+    expect(panel(page)).to_contain_text(HELD)
+    expect(page.get_by_role("button", name="Back to the chat")).to_be_focused()
+    page.keyboard.press("Enter")
+    let_go(page).click()
+    expect(subtitle(page)).to_have_text("Online")
+    page.keyboard.press("h")
+    expect(subtitle(page)).to_have_text(HELD)
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (640, "dark"), (1000, "light"), (1280, "dark")])
 def test_a_held_chat_has_room_and_axe_finds_nothing(page, alice, server, width, scheme):
     page.emulate_media(color_scheme=scheme)
-    begin(page, server, name="V" * 120)
+    age(session_of(begin(page, server, name="V" * 120)), minutes=3)
     page.set_viewport_size({"width": width, "height": 600})
+    page.reload()
     for button in (keep(page), let_go(page)):
         expect(button).to_be_in_viewport(ratio=1)
         for selector in ("html", "#chat", ".chat-header"):

@@ -8,6 +8,7 @@ import {
   isOver,
   othersTypingText,
   overText,
+  presenceMark,
   presenceText,
   since,
   visitorName,
@@ -49,7 +50,9 @@ export class ConversationView {
     this.#byId("write-note").addEventListener("click", () => this.#toggleNote());
     this.#byId("notice-close").addEventListener("click", () => this.#closeNotice());
     this.#byId("kept-copy").addEventListener("click", () => this.#copyKept());
-    this.#byId("hold").addEventListener("click", () => onHold(state.openId, HOLD_MINUTES));
+    for (const id of ["hold", "keep"]) {
+      this.#byId(id).addEventListener("click", () => onHold(state.openId, HOLD_MINUTES));
+    }
     this.#byId("let-go").addEventListener("click", () => onHold(state.openId, 0));
     const dialog = this.#byId("end-dialog");
     let ending = null;
@@ -89,11 +92,13 @@ export class ConversationView {
     else this.#byId("chat-title").focus();
   }
 
-  /** Whoever pressed one button of the hold goes on with the other, which takes its place; who did not, stays. */
+  /** Whoever pressed one button of the hold goes on with the one that takes its place; who did not, stays. */
   holdFocus() {
-    const buttons = ["hold", "let-go"].map((id) => this.#byId(id));
+    const buttons = ["hold", "keep", "let-go"].map((id) => this.#byId(id));
     if (!buttons.includes(document.activeElement)) return () => {};
-    return () => (buttons.find((button) => !button.hidden) ?? this.#byId("chat-title")).focus();
+    // On a narrow screen it may be in the other pane.
+    const places = [...buttons, this.#byId("chat-title"), this.#byId("details-close")];
+    return () => places.find((node) => node.checkVisibility())?.focus();
   }
 
   render() {
@@ -134,9 +139,12 @@ export class ConversationView {
     this.#byId("end").hidden = !mayDecide && !isQueued;
     const mayHold = mayDecide || isQueued;
     const held = heldText(session, this.#state.now);
-    this.#byId("hold").hidden = !mayHold || Boolean(held);
+    // Beside the visitor's name, until something threatens to take the chat.
+    const isEnding = presenceMark(session, this.#state.now) !== "";
+    this.#byId("hold").hidden = !mayHold || Boolean(held) || !isEnding;
+    this.#byId("keep").hidden = !mayHold || Boolean(held) || isEnding;
     this.#byId("let-go").hidden = !mayHold || !held;
-    for (const id of ["transfer", "end", "hold", "let-go"]) this.#byId(id).disabled = this.#isBusy;
+    for (const id of ["transfer", "end", "hold", "keep", "let-go"]) this.#byId(id).disabled = this.#isBusy;
     this.#announceHold(session, held);
   }
 

@@ -125,7 +125,7 @@ export class Desk {
       note: { can: () => state.openSession !== null, run: () => this.#composer.switchTo("note") },
       transfer: button("transfer"),
       end: button("end"),
-      hold: button("hold"),
+      hold: offered("hold", "keep"),
       search: { can: always, run: () => this.#search() },
       help: { can: always, run: () => this.#settings.showKeys() },
       palette: { can: always, run: () => this.#palette.open() },
@@ -218,6 +218,13 @@ function referenceText(session) {
 function button(id) {
   const node = () => document.getElementById(id);
   return { can: () => Boolean(node()?.checkVisibility()) && !node().disabled, run: () => node().click() };
+}
+
+/** What the one of these buttons does that is offered now, also in the pane that a narrow screen does not show. */
+function offered(...ids) {
+  const isOffered = (node) => !node.disabled && !node.closest("[hidden]");
+  const find = () => ids.map((id) => document.getElementById(id)).find(isOffered);
+  return { can: () => find() !== undefined, run: () => find().click() };
 }
 
 function visibleRows() {
