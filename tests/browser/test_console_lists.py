@@ -531,6 +531,25 @@ def test_the_team_says_how_many_more_wait_and_breaks_no_short_word(page, tenant,
     assert page.locator("#waits td").evaluate_all(lines) < 45
 
 
+@pytest.mark.parametrize("width", [1280, 375, 320])
+def test_who_has_a_waiting_chat_is_told_in_one_line_beside_long_names(page, tenant, alice, server, width):
+    make_tenant("other", name="Other shop").agents.add(alice)
+    name = "Maximiliane Wolkenstein-Trostburg zu Rodenegg und Katzenzungen"
+    apart(make_session, tenant, says="Hello", customer_name=name, agent=alice)
+    apart(make_session, tenant, says="Hello", customer_name=name.replace(" ", ""))
+    page.set_viewport_size({"width": width, "height": 800})
+    show(page, "team/")
+    who = page.locator("#waits [data-part=who]")
+    expect(who).to_have_text(["With you", "Queue"])
+    lines = """cells => cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getBoundingClientRect().height;
+    })"""
+    assert max(who.evaluate_all(lines)) < 30
+    assert page.locator("#team").evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
 def test_supervisors_are_told_that_they_can_give_a_chat_to_somebody_else(page, new_context, tenant, alice, bob, server):
     apart(alice.user.user_permissions.add, Permission.objects.get(codename="supervise"))
     Visitor(server).says("Hello")
