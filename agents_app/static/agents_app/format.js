@@ -110,9 +110,9 @@ export function presenceMark(session, now) {
     return closing === null ? "" : `closes in ${formatSpan(closing)}`;
   }
   const gone = since(session.last_seen_at, now);
-  if (gone === null) return "gone";
   const limit = goneLimit(session, now);
-  return `gone ${formatSpan(gone)}${limit !== null && gone < limit ? ` of ${formatSpan(limit)}` : ""}`;
+  if (gone === null || limit === null) return "gone";
+  return gone < limit ? `gone ${formatSpan(gone)} of ${formatSpan(limit)}` : `gone ${formatSpan(gone)}`;
 }
 
 /** For how long one may be gone, in milliseconds; null where a hold lasts longer than that. */
