@@ -793,6 +793,23 @@ def test_SM11_what_arrived_before_the_end_is_not_called_unsent_after_a_reload(pa
     ]
 
 
+def test_who_is_offline_reads_it_at_once_and_keeps_the_socket_that_lives_on(talk: Page):
+    sockets = []
+    talk.on("websocket", lambda socket: sockets.append(socket))
+    talk.context.set_offline(True)
+    # Before the socket itself is found to be dead, 10 seconds later.
+    expect(talk.get_by_text("You are offline. Messages are kept")).to_be_visible(timeout=5000)
+    expect(talk.locator(".dot")).to_have_class("dot waiting")
+    expect(talk.locator(".bar .avatar")).to_have_count(0)
+    assert talk.evaluate("CallCenterChat.getState().isOnline") is False
+
+    talk.context.set_offline(False)
+
+    expect(talk.get_by_text("You are chatting with Alice")).to_be_visible(timeout=5000)
+    expect(talk.locator(".dot")).to_have_class("dot ready")
+    assert sockets == []
+
+
 def test_SM11_what_did_not_arrive_before_the_end_is_said_to_be_not_sent(talk: Page):
     talk.context.set_offline(True)
     write(talk, "And for dogs?")

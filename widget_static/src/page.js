@@ -8,15 +8,15 @@ const LONGEST_TITLE = 300;
 export class HostPage {
   /**
    * `onVisible()` when the page is shown again, `onHidden()` when it is not (it may never be again),
-   * `onNetwork(isOnline)` when the network goes or comes.
+   * `onNetwork()` when the network goes or comes.
    */
   constructor({ onVisible, onHidden, onNetwork }) {
     this._wasUsed = false;
     this._listeners = [
       [document, "visibilitychange", () => (this.isVisible() ? onVisible() : onHidden())],
       [window, "pagehide", onHidden],
-      [window, "online", () => onNetwork(true)],
-      [window, "offline", () => onNetwork(false)],
+      [window, "online", onNetwork],
+      [window, "offline", onNetwork],
       ...USE_EVENTS.map((type) => [window, type, () => (this._wasUsed = true)]),
     ];
     for (const [target, type, listener] of this._listeners)
@@ -25,6 +25,10 @@ export class HostPage {
 
   isVisible() {
     return document.visibilityState !== "hidden";
+  }
+
+  isOnline() {
+    return navigator.onLine;
   }
 
   /** Whether the visitor has touched the page since the last call. */

@@ -75,8 +75,12 @@ export class Chat extends Emitter {
     return this.store.messages.filter(isUnread).length;
   }
 
-  /** The connection's state; "waiting" also between two tries to start or to restore. */
+  /**
+   * The connection's state; "waiting" also between two tries to start or to restore, and while the browser is
+   * offline: the socket, which may live on, does not say so for a while.
+   */
   get link() {
+    if (!this._page.isOnline()) return "waiting";
     return this.talk?.link ?? (this._timers.isRunning("retry") ? "waiting" : "idle");
   }
 
@@ -193,10 +197,11 @@ export class Chat extends Emitter {
     this._changed();
   }
 
-  /** The network or the page is back: what waits for its next try is done at once, what was missed read. */
+  /** The page is back, or the network has changed: what waits is tried at once, what was missed read. */
   wake() {
     this._timers.finish("retry");
     this._onStorage();
+    this._changed();
   }
 
   /** The visitor has written `text` so far. */

@@ -318,7 +318,7 @@ export class View {
     const text = (name, values) => this._texts.get(name, values);
     if (phase === "over") return text("chatEnded");
     if (trouble) return this._texts.first(`${trouble}.status`, "notConnected");
-    if (link === "waiting") return text(navigator.onLine === false ? "offline" : "reconnecting");
+    if (link === "waiting") return text(navigator.onLine ? "reconnecting" : "offline");
     if (link !== "ready") return text("connecting");
     if (talk.agentName) return text("withAgent", { name: talk.agentName });
     const count = talk.queuePosition;

@@ -30,7 +30,7 @@ export class Widget {
     this._page = new HostPage({
       onVisible: () => this._onVisible(),
       onHidden: () => this._chat.keep(),
-      onNetwork: (isOnline) => this._onNetwork(isOnline),
+      onNetwork: () => this._chat.wake(),
     });
     this._parts = new Parts({
       folder: partsFolder(scriptUrl, root),
@@ -254,11 +254,6 @@ export class Widget {
   _onVisible() {
     this._chat.wake();
     this._chat.markRead();
-  }
-
-  _onNetwork(isOnline) {
-    if (isOnline) this._chat.wake();
-    this._draw();
   }
 
   _onMessage(message) {

@@ -107,7 +107,7 @@ class Browser {
         this.calls.push([name, ...args]);
         return this.answers[name](...args);
       };
-    const tab = { connections: [], log: [], page: { visible: true, used: false } };
+    const tab = { connections: [], log: [], page: { visible: true, used: false, online: true } };
     // As in a browser: the other tabs hear of what changes, each in a task of its own.
     const changed = (items, key, text) => {
       if ((items.get(key) ?? null) === text) return;
@@ -141,6 +141,7 @@ class Browser {
         facts: () => ({ page_url: "https://shop.test/" }),
         location: () => ({ url: "https://shop.test/", title: "Shop" }),
         isVisible: () => tab.page.visible,
+        isOnline: () => tab.page.online,
         wasUsed: () => tab.page.used,
       },
       makeTabs: (handlers) => {
@@ -304,6 +305,20 @@ test("a stored session is restored at page load: cache first, then what the serv
     "🔌 WebSocket connected",
     "✅ Session restored successfully",
   ]);
+});
+
+test("while the browser is offline so is the chat, and its socket stays for when it is not", async () => {
+  const tab = await startedTab();
+  let changes = 0;
+  tab.chat.addEventListener("change", () => (changes += 1));
+  tab.page.online = false;
+  tab.chat.wake();
+  assert.equal(tab.chat.link, "waiting");
+  assert.ok(changes);
+  assert.equal(tab.connection.state, "ready");
+  tab.page.online = true;
+  assert.equal(tab.chat.link, "ready");
+  assert.equal(tab.connections.length, 1);
 });
 
 test("a reconnect is no restore", async () => {
