@@ -478,6 +478,40 @@ def test_what_became_of_a_restore_reaches_the_server(page: Page, tenant, spoil):
     assert new.previous_session_id == (None if outcome == "storage" else session.session_id)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (outcome_expired, "Your earlier chat has ended because you were away for a while."),
+        (outcome_abandoned, "Your earlier chat has ended because you were away for a while."),
+        (outcome_ended, "Your earlier chat has ended."),
+    ],
+    ids=["expired", "abandoned", "ended"],
+)
+def test_who_comes_back_too_late_reads_once_what_became_of_the_chat(page: Page, tenant, spoil, line):
+    session = visit_and_write(page)
+    spoil(page, session)
+    page.goto(DEMO)
+    page.wait_for_function("localStorage.length === 0")
+    visit(page, f"{DEMO}?page=care")
+    expect(page.locator(".messages .system")).to_have_text([line])
+    write(page, "hello again")
+    expect_sent(page, "hello again")
+    expect(page.locator(".messages > li").first).to_have_text(line)
+    page.reload()
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(page.get_by_text("Your earlier chat")).to_have_count(0)
+
+
+def test_of_a_chat_in_which_nothing_was_said_nobody_is_told_the_end(page: Page, tenant):
+    visit(page)
+    outcome_expired(page, the_session())
+    page.goto(DEMO)
+    page.wait_for_function("localStorage.length === 0")
+    visit(page)
+    expect(page.locator(".messages > li")).to_have_count(1)  # the welcome
+    assert ChatSession.objects.count() == 2
+
+
 def test_a_text_typed_into_a_slow_restore_waits_for_it_and_goes_to_the_next_chat(page: Page, tenant):
     session = visit_and_write(page)
     page.goto("about:blank")

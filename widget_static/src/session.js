@@ -40,6 +40,8 @@ export class Chat extends Emitter {
     /** Whether the end of the transcript is in sight, where news comes. */
     this.isAtEnd = true;
     this.talk = null;
+    /** SessionStorage.previous as this page's newest chat began, for which it is told. */
+    this.previous = null;
     /** The half-written text, which survives the page and is the same in every tab; see keepDraft(). */
     this.draft = "";
     /** How many ms the server's clock is ahead of the device's. */
@@ -307,7 +309,7 @@ export class Chat extends Emitter {
   }
 
   _forget(outcome, sessionId = this.ids.sessionId) {
-    if (outcome) this._storage.previous = { session_id: sessionId, outcome };
+    if (outcome) this._storage.previous = { session_id: sessionId, outcome, last_seq: this.store.lastSeq };
     if (outcome === "ended") this._tell("session:ended", { sessionId, status: outcome });
     else if (outcome) this._tell("session:expired", { sessionId, outcome });
     this._clearStorage(sessionId);
@@ -333,14 +335,14 @@ export class Chat extends Emitter {
     if (record?.session_id && !this._isExpired(record)) return this._join(record);
     this._startId = this._startId ?? record?.start_id ?? uuid();
     this._save();
-    const { previous } = this._storage;
+    const { session_id, outcome } = (this.previous = this._storage.previous) ?? {};
     const started = await this._api.start({
       tenant_id: this._settings.tenantId,
       channel: "web_widget",
       start_id: this._startId,
       metadata: this._page.facts(),
       offline_form: true,
-      ...(previous && { previous }),
+      ...(outcome && { previous: { session_id, outcome } }),
     });
     if (this.phase !== "starting") return;
     if (!started.session_id) return this._turnAway();

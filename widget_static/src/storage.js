@@ -93,7 +93,10 @@ export class SessionStorage {
     this._local.remove(this._key());
   }
 
-  /** {session_id, outcome}: why the last chat was not restored, until a start has told it; or null. */
+  /**
+   * {session_id, outcome, last_seq}: why the last chat was not restored, and how far it had come, until a start
+   * has told it; or null.
+   */
   get previous() {
     return parse(this._tab.get(`${this._ownKey}:previous`));
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { markRestored, withoutAbsences } from "../src/parts/talking/restored.js";
+import { markEarlier, markRestored, withoutAbsences } from "../src/parts/talking/restored.js";
 import { wordsOf } from "../src/text.js";
 
 const texts = { get: (key) => (key === "restored" ? "Your chat has been restored" : "") };
@@ -25,4 +25,15 @@ test("what is still being sent has no seq and stays", () => {
 test("the tenant's own words of an abandonment come before the widget's", () => {
   const event = { reason: "idle", text: "Write to help@shop.example" };
   assert.equal(wordsOf({ event, body: "closed" }, { get: () => "The chat was closed" }), event.text);
+});
+
+test("above the messages stands what became of the chat before, if anything was said in it", () => {
+  const texts = { get: (name) => name };
+  const shown = (previous) => markEarlier([{ text: "Hello!" }], { previous }, texts).map(({ text }) => text);
+  for (const outcome of ["expired", "abandoned", "network"])
+    assert.deepEqual(shown({ outcome, last_seq: 3 }), ["earlier.away", "Hello!"]);
+  for (const outcome of ["ended", "not_found"])
+    assert.deepEqual(shown({ outcome, last_seq: 3 }), ["earlier", "Hello!"]);
+  assert.deepEqual(shown({ outcome: "expired", last_seq: 0 }), ["Hello!"]);
+  assert.deepEqual(shown(null), ["Hello!"]);
 });

@@ -340,6 +340,12 @@ test("BS01 a session that is 31 minutes old is over without asking, and the next
     outcome: "expired",
   });
   assert.deepEqual(tab.chat.store.messages, []);
+  assert.equal(tab.chat.previous.outcome, "expired");
+  // It is told once.
+  await tab.chat.end();
+  tab.chat.start();
+  await settled();
+  assert.equal(tab.chat.previous, null);
 });
 
 for (const timestamp of [Date.parse("2026-01-05T09:31:00Z"), null, "yesterday", -5, 0, {}]) {

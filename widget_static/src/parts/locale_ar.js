@@ -32,6 +32,8 @@ export const words = {
   withAgent: "تتحدث الآن مع {name}",
   chatEnded: "انتهت المحادثة",
   restored: "تمت استعادة محادثتك",
+  earlier: "انتهت محادثتك السابقة.",
+  "earlier.away": "انتهت محادثتك السابقة لأنك كنت غائبًا لفترة.",
   today: "اليوم",
   yesterday: "أمس",
   sending: "جارٍ الإرسال…",

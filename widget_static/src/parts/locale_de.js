@@ -21,6 +21,8 @@ export const words = {
   withAgent: "Sie chatten mit {name}",
   chatEnded: "Chat beendet",
   restored: "Ihr Chat wurde wiederhergestellt",
+  earlier: "Ihr früherer Chat ist beendet.",
+  "earlier.away": "Ihr früherer Chat ist beendet, weil Sie eine Weile weg waren.",
   today: "Heute",
   yesterday: "Gestern",
   sending: "Wird gesendet…",

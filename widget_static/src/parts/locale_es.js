@@ -18,6 +18,8 @@ export const words = {
   withAgent: "Estás hablando con {name}",
   chatEnded: "Chat finalizado",
   restored: "Se ha recuperado tu chat",
+  earlier: "Tu chat anterior ha finalizado.",
+  "earlier.away": "Tu chat anterior ha finalizado porque estuviste ausente un rato.",
   today: "Hoy",
   yesterday: "Ayer",
   sending: "Enviando…",

@@ -18,6 +18,8 @@ export const words = {
   withAgent: "Vous discutez avec {name}",
   chatEnded: "Chat terminé",
   restored: "Votre chat a été rétabli",
+  earlier: "Votre chat précédent est terminé.",
+  "earlier.away": "Votre chat précédent est terminé, car vous avez été absent un certain temps.",
   today: "Aujourd’hui",
   yesterday: "Hier",
   sending: "Envoi…",

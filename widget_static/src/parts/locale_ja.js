@@ -18,6 +18,8 @@ export const words = {
   withAgent: "{name} とチャット中",
   chatEnded: "チャット終了",
   restored: "チャットを復元しました",
+  earlier: "以前のチャットは終了しました。",
+  "earlier.away": "しばらく離れていたため、以前のチャットは終了しました。",
   today: "今日",
   yesterday: "昨日",
   sending: "送信中…",

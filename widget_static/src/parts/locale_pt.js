@@ -18,6 +18,8 @@ export const words = {
   withAgent: "Você está conversando com {name}",
   chatEnded: "Chat encerrado",
   restored: "Seu chat foi recuperado",
+  earlier: "Seu chat anterior foi encerrado.",
+  "earlier.away": "Seu chat anterior foi encerrado porque você ficou ausente por algum tempo.",
   today: "Hoje",
   yesterday: "Ontem",
   sending: "Enviando…",

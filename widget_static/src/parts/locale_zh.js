@@ -18,6 +18,8 @@ export const words = {
   withAgent: "您正在与 {name} 聊天",
   chatEnded: "聊天已结束",
   restored: "您的聊天已恢复",
+  earlier: "您之前的聊天已结束。",
+  "earlier.away": "由于您离开了一段时间，您之前的聊天已结束。",
   today: "今天",
   yesterday: "昨天",
   sending: "正在发送…",

@@ -25,13 +25,15 @@ import toolsCss from "./talking/tools.css";
 import { addTools } from "./talking/tools.js";
 import { showTyping, tellTyping } from "./talking/typing.js";
 import { drawFailure } from "./talking/failure.js";
-import { markRestored, withoutAbsences } from "./talking/restored.js";
+import { markEarlier, markRestored, withoutAbsences } from "./talking/restored.js";
 import { fitViewport } from "./talking/viewport.js";
 
 export const styles = [talkingCss, avatarCss, toolsCss, endCss, expiryCss, filesCss].join("");
 
 export const texts = {
   restored: "Your chat has been restored",
+  earlier: "Your earlier chat has ended.",
+  "earlier.away": "Your earlier chat has ended because you were away for a while.",
   today: "Today",
   yesterday: "Yesterday",
   retry: "Retry",
@@ -83,7 +85,7 @@ export function create(shared) {
       // Days are told from the server's clock: the device's may be wrong.
       const now = new Date(Date.now() + core.chat.skew);
       const shown = markRestored(withoutAbsences(items, core.chat), core.chat, core.texts);
-      return arrangeByDay(shown, core.texts, now);
+      return arrangeByDay(markEarlier(shown, core.chat, core.texts), core.texts, now);
     },
     draw: (node, item) => {
       const { kind, name, follows, isFollowed } = item;

@@ -10,6 +10,16 @@ export function withoutAbsences(items, { store }) {
   return items.filter(({ seq }) => !absences.has(seq));
 }
 
+// What becomes of a chat whose visitor comes back too late.
+const OF_ABSENCE = ["expired", "abandoned", "network"];
+
+/** The items, under a line that says what became of the chat before, where something was said in that. */
+export function markEarlier(items, { previous }, texts) {
+  if (!previous?.last_seq) return items;
+  const name = OF_ABSENCE.includes(previous.outcome) ? "earlier.away" : "earlier";
+  return [{ key: "earlier", kind: "system", text: texts.get(name) }, ...items];
+}
+
 /** The items, with a line after what was said before this page was loaded. */
 export function markRestored(items, { restoredAfter }, texts) {
   if (restoredAfter === null) return items;
