@@ -397,9 +397,10 @@ def test_a_chat_given_up_while_its_socket_stood_is_there_again(page: Page, tenan
 
 def test_a_chat_given_up_for_good_says_so(page: Page, tenant):
     session = visit_and_write(page)
-    age(session, minutes=31)
+    age(session, only=("last_activity_at",), minutes=31)
     apart(services.sweep)
     expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
+    expect(page.get_by_text("closed")).to_have_text(["This chat was closed because nobody wrote for a while."])
     assert fresh(session).status == "abandoned"
     assert stored(page) is None
 

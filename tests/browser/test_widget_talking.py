@@ -417,7 +417,9 @@ def test_the_visitor_reads_of_what_the_visitor_did(talk: Page, alice):
 
     end_chat(talk)
 
-    expect(talk.locator("li.system")).to_have_text(["Alice joined the chat", "You ended the chat"])
+    expect(talk.get_by_text(re.compile("You ended th(e|is) chat"))).to_have_text(["You ended this chat. Thank you!"])
+    expect(talk.locator("li.system")).to_have_text(["Alice joined the chat"])
+    assert "You ended the chat" in download(talk)[1]
     assert Message.objects.filter(body="The visitor ended the chat").exists(), "agents read it as it is for them"
 
 

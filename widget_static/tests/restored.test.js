@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { markEarlier, markRestored, withoutAbsences } from "../src/parts/talking/restored.js";
+import { markEarlier, markRestored, withoutUnsaid } from "../src/parts/talking/restored.js";
 import { wordsOf } from "../src/text.js";
 
 const texts = { get: (key) => (key === "restored" ? "Your chat has been restored" : "") };
@@ -10,7 +10,7 @@ const item = ({ seq }) => ({ seq, at, text: `seq ${seq}` });
 
 test("who is back reads that the chat was restored and nothing of the absence", () => {
   const messages = [message(1), message(2, "disconnected"), message(3, "reopened"), message(4, "accepted")];
-  const shown = withoutAbsences(messages.map(item), { store: { messages } });
+  const shown = withoutUnsaid(messages.map(item), { store: { messages } });
   assert.deepEqual(
     markRestored(shown, { restoredAfter: 3 }, texts).map(({ text }) => text),
     ["seq 1", "Your chat has been restored", "seq 4"],
@@ -19,7 +19,7 @@ test("who is back reads that the chat was restored and nothing of the absence", 
 
 test("what is still being sent has no seq and stays", () => {
   const sending = { key: "a", text: "Hello" };
-  assert.deepEqual(withoutAbsences([sending], { store: { messages: [message(1, "reopened")] } }), [sending]);
+  assert.deepEqual(withoutUnsaid([sending], { store: { messages: [message(1, "reopened")] } }), [sending]);
 });
 
 test("the tenant's own words of an abandonment come before the widget's", () => {
@@ -36,4 +36,13 @@ test("above the messages stands what became of the chat before, if anything was 
     assert.deepEqual(shown({ outcome, last_seq: 3 }), ["earlier", "Hello!"]);
   assert.deepEqual(shown({ outcome: "expired", last_seq: 0 }), ["Hello!"]);
   assert.deepEqual(shown(null), ["Hello!"]);
+});
+
+test("the end is told once: by the notice, where the last message says the same", () => {
+  const messages = [message(1), message(2, "idle"), message(3), message(4, "idle")];
+  const shown = (chat) => withoutUnsaid(messages.map(item), { store: { messages }, ...chat }).length;
+  assert.equal(shown({ phase: "over", ended: { reason: "idle" } }), 3);
+  assert.equal(shown({ phase: "over", ended: { reason: "agent" } }), 4);
+  assert.equal(shown({ phase: "over", ended: {} }), 4);
+  assert.equal(shown({ phase: "live", ended: null }), 4);
 });

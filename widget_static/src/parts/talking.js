@@ -25,7 +25,7 @@ import toolsCss from "./talking/tools.css";
 import { addTools } from "./talking/tools.js";
 import { showTyping, tellTyping } from "./talking/typing.js";
 import { drawFailure } from "./talking/failure.js";
-import { markEarlier, markRestored, withoutAbsences } from "./talking/restored.js";
+import { markEarlier, markRestored, withoutUnsaid } from "./talking/restored.js";
 import { fitViewport } from "./talking/viewport.js";
 
 export const styles = [talkingCss, avatarCss, toolsCss, endCss, expiryCss, filesCss].join("");
@@ -84,7 +84,7 @@ export function create(shared) {
     arrange: (items) => {
       // Days are told from the server's clock: the device's may be wrong.
       const now = new Date(Date.now() + core.chat.skew);
-      const shown = markRestored(withoutAbsences(items, core.chat), core.chat, core.texts);
+      const shown = markRestored(withoutUnsaid(items, core.chat), core.chat, core.texts);
       return arrangeByDay(markEarlier(shown, core.chat, core.texts), core.texts, now);
     },
     draw: (node, item) => {

@@ -4,10 +4,16 @@ const UNSAID = ["disconnected", "reopened"];
 /** Whether a message tells of an absence of the visitor, who knows of it. */
 export const isOfAbsence = ({ event }) => UNSAID.includes(event?.reason);
 
-/** The items, but for those of messages that are not for the visitor. */
-export function withoutAbsences(items, { store }) {
-  const absences = new Set(store.messages.filter(isOfAbsence).map(({ seq }) => seq));
-  return items.filter(({ seq }) => !absences.has(seq));
+/**
+ * The items, but for those of messages that are not for the visitor, and for the last one's where that tells of
+ * the end: the notice below says it, too.
+ */
+export function withoutUnsaid(items, { store: { messages }, phase, ended }) {
+  const last = messages[messages.length - 1];
+  const unsaid = messages.filter(isOfAbsence);
+  if (phase === "over" && last?.event && last.event.reason === ended.reason) unsaid.push(last);
+  const seqs = new Set(unsaid.map(({ seq }) => seq));
+  return items.filter(({ seq }) => !seqs.has(seq));
 }
 
 // What becomes of a chat whose visitor comes back too late.
