@@ -697,6 +697,23 @@ def test_after_the_agents_end_the_visitor_is_asked_how_it_was(talk: Page, alice)
     expect(talk.get_by_text("Thank you for your rating!")).to_have_count(0)
 
 
+def test_while_a_rating_waits_to_be_sent_its_button_alone_stands_out(talk: Page, alice):
+    answer(alice, "It is.")
+    apart(services.end_session, the_session().session_id, actor(alice))
+    blue = ("background-color", "rgb(37, 99, 235)")
+    start, send = (talk.get_by_role("button", name=name) for name in ("Start a new chat", "Send rating"))
+    expect(talk.get_by_role("radio", name="4 stars")).to_be_visible()
+    expect(start).to_have_css(*blue)
+
+    talk.get_by_role("radio", name="4 stars").check(force=True)
+
+    expect(send).to_have_css(*blue)
+    expect(start).to_have_css("background-color", "rgb(255, 255, 255)")
+    send.click()
+    expect(talk.get_by_text("Thank you for your rating!")).to_be_visible()
+    expect(start).to_have_css(*blue)
+
+
 def test_the_window_waits_until_the_own_end_is_rated_or_it_is_closed_by_hand(talk: Page, alice):
     answer(alice, "It is.")
     expect(message(talk, "It is.")).to_be_visible()
