@@ -57,6 +57,32 @@ def test_a_required_form_stands_before_the_first_message_and_tells_who_it_is(pag
     assert visitors() == [("Vera", "vera@shop.example")]
 
 
+def test_before_the_form_is_answered_nothing_is_connected_and_nothing_can_be_ended(page: Page, shop):
+    visit(page, shop, "required")
+    expect(field(page, "Name")).to_be_visible()
+    expect(page.get_by_text("Connected", exact=True)).to_be_hidden()
+    expect(page.get_by_role("button", name="End Chat")).to_be_hidden()
+    field(page, "Name").fill("Vera")
+    field(page, "E-mail").fill("vera@shop.example")
+    start(page)
+    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="End Chat")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(568, 320), (320, 480)], ids=["lying", "standing"])
+def test_on_a_small_phone_the_forms_buttons_are_in_sight(page: Page, shop, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    visit(page, shop, "optional")
+    for name in ("Skip", "Start chatting"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    # With a problem above them, too, or a scroll away.
+    field(page, "E-mail").fill("vera")
+    start(page)
+    expect(page.get_by_role("alert").filter(has_text="Please write an e-mail")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Start chatting").scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="Start chatting")).to_be_in_viewport(ratio=1)
+
+
 def test_an_optional_form_may_be_skipped_and_is_not_shown_again(page: Page, shop):
     visit(page, shop, "optional")
     page.get_by_role("button", name="Skip").click()

@@ -140,7 +140,7 @@ export class View {
     this._dot.className = `dot ${chat.phase === "over" ? "over" : chat.link}`;
     setText(this._status, this._statusText(chat));
     this._renderNotice(chat);
-    this._end.hidden = chat.phase === "over" || chat.phase === "idle" || chat.trouble !== null;
+    this._end.hidden = !chat.ids.sessionId || chat.trouble !== null;
     if (this._end.hidden) this._closeDialog();
     const welcome = options.get("welcomeMessage") ?? (isKnown ? this._texts.get("welcome") : "");
     if (this.isOpen) this._transcript.render(chat, welcome);
