@@ -1,5 +1,7 @@
 """The form before the first message: off, optional, required."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -43,11 +45,14 @@ def test_a_required_form_stands_before_the_first_message_and_tells_who_it_is(pag
     start(page)
     expect(page.get_by_role("alert").filter(has_text="Please tell us your name")).to_be_visible()
     expect(field(page, "Name")).to_be_focused()
+    expect(field(page, "Name")).to_have_accessible_description("Please tell us your name.")
     field(page, "Name").fill("Vera")
     field(page, "E-mail").fill("vera at shop")
     start(page)
     expect(page.get_by_role("alert").filter(has_text="Please write an e-mail address")).to_be_visible()
     expect(field(page, "E-mail")).to_be_focused()
+    expect(field(page, "E-mail")).to_have_accessible_description(re.compile("Please write an e-mail address"))
+    expect(field(page, "Name")).to_have_accessible_description("")
     field(page, "E-mail").fill(" vera@shop.example ")
     field(page, "E-mail").press("Enter")
 
@@ -81,6 +86,28 @@ def test_on_a_small_phone_the_forms_buttons_are_in_sight(page: Page, shop, width
     expect(page.get_by_role("alert").filter(has_text="Please write an e-mail")).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Start chatting").scroll_into_view_if_needed()
     expect(page.get_by_role("button", name="Start chatting")).to_be_in_viewport(ratio=1)
+
+
+def test_what_is_half_written_in_the_form_outlives_a_reload_and_goes_with_the_answer(page: Page, shop):
+    visit(page, shop, "required")
+    field(page, "Name").fill("Vera")
+    field(page, "E-mail").fill("vera@")
+    expect(page.locator(".dot")).to_have_class("dot ready")  # of a chat there is the window opens again
+    page.reload()
+    expect(field(page, "Name")).to_have_value("Vera")
+    expect(field(page, "E-mail")).to_have_value("vera@")
+    field(page, "E-mail").fill("vera@shop.example")
+    start(page)
+    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    assert "vera" not in page.evaluate("JSON.stringify({...sessionStorage})")
+
+
+def test_without_persist_messages_nothing_of_the_form_is_kept(page: Page, shop):
+    visit(page, shop, "optional", "{persistMessages: false}")
+    field(page, "Name").fill("Vera")
+    expect(page.locator(".dot")).to_have_class("dot ready")
+    page.reload()
+    expect(field(page, "Name")).to_have_value("")
 
 
 def test_an_optional_form_may_be_skipped_and_is_not_shown_again(page: Page, shop):

@@ -53,6 +53,11 @@ def send(page: Page) -> None:
     form(page).get_by_role("button", name="Send message").click()
 
 
+def bottom_of(locator: Locator) -> float:
+    place = locator.bounding_box()
+    return place["y"] + place["height"]
+
+
 def left() -> list[tuple[str, str, str]]:
     return list(OfflineMessage.objects.order_by("pk").values_list("name", "email", "body"))
 
@@ -106,9 +111,14 @@ def test_what_is_missing_is_said_where_it_is(page: Page, shop):
         expect(alert).to_have_text("Please write an e-mail address such as vera@shop.example.")
         expect(field(page, "E-mail")).to_be_focused()
         expect(field(page, "E-mail")).to_have_attribute("aria-invalid", "true")
+        expect(field(page, "E-mail")).to_have_accessible_description(re.compile("Please write an e-mail"))
+        expect(field(page, "E-mail")).to_have_css("border-color", "rgb(185, 28, 36)")
+        below = alert.bounding_box()["y"] - bottom_of(field(page, "E-mail"))
+        assert 0 < below < 20
     fill(page, text="  ")
     send(page)
     expect(alert).to_have_text("Please write a message.")
+    assert bottom_of(field(page, "Message")) < alert.bounding_box()["y"]
     expect(field(page, "Message")).to_be_focused()
     expect(field(page, "E-mail")).not_to_have_attribute("aria-invalid", "true")
     fill(page, text="x" * 4002)

@@ -1,3 +1,4 @@
+import { Memory } from "./forms/memory.js";
 import css from "./offline.css";
 
 export const styles = css;
@@ -27,7 +28,7 @@ const LONGEST_TITLE = 300;
  */
 export function create(core, typed) {
   const { api, settings, element, texts, announce, uuid, cleanText, textLength, MAX_TEXT } = core;
-  const memory = new Memory(core);
+  const memory = new Memory("offline", core);
   const kept = memory.read();
   const who = { name: "", email: "", ...settings.visitor };
   // Under one id what was tried is one message; what is written after that is another one.
@@ -121,11 +122,14 @@ export function create(core, typed) {
       input.removeAttribute("aria-invalid");
       input.removeAttribute("aria-describedby");
     }
+    if (wrong) wrong.label.after(problem);
+    else send.before(problem);
     problem.textContent = text;
     problem.hidden = !text;
     wrong?.input.setAttribute("aria-invalid", "true");
     wrong?.input.setAttribute("aria-describedby", problem.id);
     wrong?.input.focus();
+    problem.scrollIntoView({ block: "nearest" });
   }
 
   function done(said) {
@@ -165,38 +169,4 @@ export function create(core, typed) {
       return isDone;
     },
   };
-}
-
-/** What is half-written, for this tab's next page. */
-class Memory {
-  constructor({ api, settings }) {
-    this._key = `cc_chat_offline:${new URL(api.root).host}:${settings.tenantId}`;
-    this._isKept = settings.get("persistMessages") !== false;
-  }
-
-  read() {
-    try {
-      const { id, tried, name, email, message } = JSON.parse(sessionStorage.getItem(this._key));
-      const texts = [id, tried, name, email, message];
-      return texts.every((text) => typeof text === "string") ? { id, tried, name, email, message } : {};
-    } catch {
-      return {};
-    }
-  }
-
-  write(kept) {
-    try {
-      if (this._isKept) sessionStorage.setItem(this._key, JSON.stringify(kept));
-    } catch {
-      // Storage is denied: it lasts as long as the page.
-    }
-  }
-
-  clear() {
-    try {
-      sessionStorage.removeItem(this._key);
-    } catch {
-      // As above.
-    }
-  }
 }

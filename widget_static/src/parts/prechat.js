@@ -1,3 +1,4 @@
+import { Memory } from "./forms/memory.js";
 import css from "./prechat.css";
 
 export const styles = css;
@@ -16,15 +17,20 @@ export const texts = {
 const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
 
 /** Asks for name and e-mail. `onDone({name, email})` with what was answered; null when skipped. Returns {node, focus()}. */
-export function create({ element, texts, cleanText }, { isRequired, onDone }) {
+export function create(core, { isRequired, onDone }) {
+  const { element, texts, cleanText } = core;
+  const memory = new Memory("prechat", core);
+  const kept = memory.read();
   const name = field("prechat.name", { autocomplete: "name", maxlength: "200", dir: "auto" });
   const email = field("prechat.email", { autocomplete: "email", maxlength: "254", type: "email", dir: "ltr" });
-  const problem = element("p", { class: "problem", role: "alert", hidden: true });
-  const skip = element("button", { type: "button", class: "button", onclick: () => onDone(null) }, texts.get("prechat.skip"));
+  name.input.value = kept.name ?? "";
+  email.input.value = kept.email ?? "";
+  const problem = element("p", { class: "problem", id: "prechat-problem", role: "alert", hidden: true });
+  const skip = element("button", { type: "button", class: "button", onclick: () => finish(null) }, texts.get("prechat.skip"));
   const start = element("button", { type: "submit", class: "button main" }, texts.get("prechat.start"));
   const node = element(
     "form",
-    { class: "prechat", novalidate: true, onsubmit: submit },
+    { class: "prechat", novalidate: true, onsubmit: submit, oninput: keep },
     element("p", { class: "intro" }, texts.get("prechat.intro")),
     name.label,
     email.label,
@@ -37,6 +43,15 @@ export function create({ element, texts, cleanText }, { isRequired, onDone }) {
     return { input, label: element("label", {}, element("span", {}, texts.get(text)), input) };
   }
 
+  function keep() {
+    memory.write({ name: name.input.value, email: email.input.value });
+  }
+
+  function finish(answer) {
+    memory.clear();
+    onDone(answer);
+  }
+
   function submit(event) {
     event.preventDefault();
     const answer = { name: cleanText(name.input.value), email: cleanText(email.input.value) };
@@ -44,12 +59,16 @@ export function create({ element, texts, cleanText }, { isRequired, onDone }) {
     const isWrong = (isRequired || answer.email) && !EMAIL.test(answer.email);
     if (isMissing) complain(name.input, "prechat.noName");
     else if (isWrong) complain(email.input, "prechat.noEmail");
-    else onDone(answer.name || answer.email ? answer : null);
+    else finish(answer.name || answer.email ? answer : null);
   }
 
   function complain(input, text) {
-    for (const { input: other } of [name, email]) other.removeAttribute("aria-invalid");
+    for (const { input: other } of [name, email]) {
+      other.removeAttribute("aria-invalid");
+      other.removeAttribute("aria-describedby");
+    }
     input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", problem.id);
     problem.textContent = texts.get(text);
     problem.hidden = false;
     input.focus();
