@@ -48,9 +48,13 @@ def bubble_cost(page: Page, script: str, slowdown: float = 1) -> float:
 
 
 def main(loads: int) -> None:
+    sizes = {}
     for path in (WIDGET / "chat-widget.js", *sorted((WIDGET / "parts").glob("*.js"))):
         content = path.read_bytes()
-        print(f"{path.name:34} {len(content):7,} bytes {len(brotli.compress(content)):7,} with brotli")
+        plain, compressed = sizes[path.name.split("-")[0]] = len(content), len(brotli.compress(content))
+        print(f"{path.name:34} {plain:7,} bytes {compressed:7,} with brotli")
+    plain, compressed = (sum(pair) for pair in zip(sizes["chat"], sizes["talking"], strict=True))
+    print(f"{'with the first opened chat':34} {plain:7,} bytes {compressed:7,} with brotli")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=WIDGET)) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
