@@ -9,8 +9,6 @@ from tests.browser.apart import apart
 from tests.browser.desk import log_in
 from tests.factories import PASSWORD, actor, age, make_agent, make_session, make_tenant, say
 
-pytestmark = pytest.mark.usefixtures("patience")
-
 LINES = 2
 
 
