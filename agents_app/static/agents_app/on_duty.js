@@ -15,7 +15,7 @@ import { setText } from "./dom.js";
 import { connectionText } from "./format.js";
 import { Preferences } from "./preferences.js";
 import { ConsoleState } from "./state.js";
-import { UnseenNotes } from "./unseen_notes.js";
+import { Unseen } from "./unseen.js";
 import { MessageStore } from "../widget/store.js";
 
 const config = JSON.parse(document.getElementById("agent-config").textContent);
@@ -23,7 +23,9 @@ const title = document.title;
 const calls = document.getElementById("calls");
 const storage = () => localStorage;
 
-const state = new ConsoleState({ MessageStore, unseenNotes: new UnseenNotes(storage, config.agent_id) });
+const unseenNotes = new Unseen(storage, config.agent_id, "notes");
+const arrivals = new Unseen(storage, config.agent_id, "arrivals");
+const state = new ConsoleState({ MessageStore, unseenNotes, arrivals });
 // Who was away only because nothing moved need not wait for the next beat.
 const isAutoAway = () => state.agent?.availability === "online" && state.agent.state === "away";
 const activity = new Activity({ onUse: () => isAutoAway() && connection.send("ping", ping()) });
@@ -87,5 +89,10 @@ function showConnection() {
 }
 
 for (const type of ["online", "offline"]) addEventListener(type, showConnection);
+addEventListener("storage", () => {
+  unseenNotes.read();
+  arrivals.read();
+  render();
+});
 setInterval(showConnection, 1000);
 connection.open();
