@@ -109,7 +109,7 @@ def test_ending_needs_a_yes_then_ends_clears_and_closes(page: Page, tenant):
     assert the_session().status == "queued"
 
     stop_the_clock(page)
-    end_chat(page)
+    end_chat(page, closes=True)
 
     expect(page.get_by_text("You ended this chat")).to_be_visible()
     session = the_session()
@@ -124,8 +124,8 @@ def test_ending_needs_a_yes_then_ends_clears_and_closes(page: Page, tenant):
 
 def test_who_begins_anew_at_once_keeps_the_window(page: Page, tenant):
     visit(page)
-    page.clock.install()
-    end_chat(page)
+    stop_the_clock(page)
+    end_chat(page, closes=True)
     page.get_by_role("button", name="Start a new chat").click()
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     expect(box(page)).to_be_focused()

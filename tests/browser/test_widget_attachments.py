@@ -305,5 +305,5 @@ def test_nothing_is_left_in_storage_when_all_is_sent(page: Page, shop, tenant):
     expect_sent(page, "bill.pdf")
     expect(page.get_by_role("link", name="bill.pdf")).to_be_visible()
     page.wait_for_function("sessionStorage.getItem('cc_chat_files') === null")
-    end_chat(page)
+    end_chat(page, closes=True)
     expect(page.get_by_role("button", name=re.compile("Open chat"))).to_be_visible()

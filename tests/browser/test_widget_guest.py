@@ -7,7 +7,7 @@ from bench.bubble import bubble_cost
 from sessions_app import services
 from sessions_app.models import ChatSession
 from tests.browser.apart import apart
-from tests.browser.shop import Shop, end_chat, expect_sent, message, open_chat, write
+from tests.browser.shop import Shop, end_chat, expect_sent, keep_window, message, open_chat, write
 from tests.factories import actor, bodies, make_tenant, say
 
 # What a page of this machine's speed calculates in REFERENCE_MS on a quiet day. bench/widget measures the milliseconds;
@@ -157,6 +157,7 @@ def test_patched_prototypes_do_not_break_it(page: Page, shop, alice):
     expect(message(page, "before the reload")).to_be_visible()
     stored = page.evaluate("JSON.parse(localStorage.cc_chat_session)")
     assert [entry["body"] for entry in stored["messages"]] == ["before the reload"]
+    keep_window(page)
     page.evaluate("CallCenterChat.end()")
     expect(page.get_by_text("You ended this chat")).to_be_visible()
     page.get_by_role("button", name="Close chat").click()

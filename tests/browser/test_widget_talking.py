@@ -736,7 +736,7 @@ def test_without_an_answer_there_is_nothing_to_rate(page: Page, shop, tenant):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
 
-    end_chat(page)
+    end_chat(page, closes=True)
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert not [url for url in asked if "/rating-" in url]
