@@ -173,7 +173,9 @@ class ChatServer(daphne.server.Server):
 
     def timeout_checker(self) -> None:
         now = time.time()
-        due = [protocol for when in list(self._looks) if when <= now for protocol in self._looks.pop(when)]
+        # None is further ahead than a ping, unless the clock was set back.
+        times = [when for when in self._looks if not now < when <= now + self.ping_interval + 1]
+        due = [protocol for when in times for protocol in self._looks.pop(when)]
         looked_at = self.connections.keys() & due
         with self._alone(looked_at):
             super().timeout_checker()

@@ -297,7 +297,7 @@ def pulse_payload(session: ChatSession, now: datetime) -> dict[str, object]:
 
 
 def _can_come_back(session: ChatSession, now: datetime) -> bool:
-    return not session.is_open and session.is_restorable(now)
+    return not session.is_open and session.erased_at is None and session.is_restorable(now)
 
 
 def _held_until(session: ChatSession, now: datetime) -> str | None:

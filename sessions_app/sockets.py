@@ -141,7 +141,7 @@ class FrameConsumer(AsyncConsumer):
 
     async def until_answered(self) -> None:
         """Returns when no message of this socket is on its way, and what became of it has been sent."""
-        if self._posting:
+        while self._posting:  # the next one may have been read at once
             self._answered = self._answered or asyncio.Event()
             await self._answered.wait()
 

@@ -170,6 +170,19 @@ async def test_an_open_socket_is_looked_at_once_it_was_silent_for_as_long_as_the
     assert server.connections.keys() == {socket}
 
 
+async def test_a_clock_that_is_set_back_does_not_put_the_looks_off(server, clock):
+    server.ping_interval = 35
+    server.protocol_connected(socket := Socket(clock.now))
+    clock.now -= 3600
+    socket.last_ping = clock.now
+    server.timeout_checker()
+    assert socket.looked_at == 1
+    for seconds, looks in [(34, 1), (36, 2)]:
+        clock.now = 1_000_000.4 - 3600 + seconds
+        server.timeout_checker()
+        assert socket.looked_at == looks
+
+
 async def test_what_is_not_open_is_looked_at_every_time_until_it_is_gone(server, clock):
     opening, request, asked = Socket(clock.now), Peer(), []
     opening.state, request.check_timeouts = Socket.STATE_CONNECTING, lambda: asked.append(clock.now)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from sessions_app import events, presence, selectors, services
+from sessions_app import events, presence, retention, selectors, services
 from sessions_app.errors import SessionOver, Taken
 from sessions_app.models import Message, Tenant
 from sessions_app.serializers import timestamp
@@ -305,7 +305,7 @@ def test_a_summary_tells_until_when_an_abandoned_chat_can_come_back(tenant):
     assert summary_of(session)["restorable_until"] is None
 
 
-@pytest.mark.parametrize("how", ["idle", "ended", "no reopening"])
+@pytest.mark.parametrize("how", ["idle", "ended", "no reopening", "erased"])
 def test_what_is_over_for_good_has_no_time_by_which_it_comes_back(how):
     tenant = make_tenant(reopen_enabled=how != "no reopening")
     session = make_session(tenant, says="Hello")
@@ -314,6 +314,8 @@ def test_what_is_over_for_good_has_no_time_by_which_it_comes_back(how):
     else:
         age(session, minutes=30, only=("last_activity_at" if how == "idle" else "last_seen_at",))
         services.sweep()
+    if how == "erased":
+        retention.erase_visitor(fresh(session), make_agent("root", [tenant]).user)
     assert not fresh(session).is_open
     assert summary_of(session)["restorable_until"] is None
 

@@ -830,6 +830,17 @@ test("a colleague's note in a chat that is not open is marked until it is opened
   assert.equal(state.hasUnseenNote("a"), false, "what was on the screen has been seen");
 });
 
+test("the chat that is open is not new, whatever another tab has heard of it", () => {
+  const arrivals = new Unseen();
+  state = new ConsoleState({ MessageStore, unseenNotes: new Unseen(), arrivals, clock: () => clock });
+  ready([summary("a", withAgent(ALICE))]);
+  state.open("a");
+  arrivals.heard("a", new Date(clock).toISOString());
+  assert.equal(state.isNew(state.summary("a")), true);
+  state.read();
+  assert.equal(state.isNew(state.summary("a")), false);
+});
+
 test("a chat that comes to me from a colleague or by itself is new until it is opened, and so is the note with it", () => {
   const from = (agent, fields) => summary("a", { ...withAgent(agent), ...fields });
   const come = (session) => state.apply("session.changed", { session: told(session) });

@@ -40,8 +40,6 @@ export class Chat extends Emitter {
     /** Whether the end of the transcript is in sight, where news comes. */
     this.isAtEnd = true;
     this.talk = null;
-    /** SessionStorage.previous as this page's newest chat began, for which it is told. */
-    this.previous = null;
     /** The half-written text, which survives the page and is the same in every tab; see keepDraft(). */
     this.draft = "";
     /** How many ms the server's clock is ahead of the device's. */
@@ -55,6 +53,8 @@ export class Chat extends Emitter {
     this._cut();
     this.phase = "idle";
     this.store = store;
+    /** SessionStorage.previous as this chat began, for which it is told. */
+    this.previous = null;
     this.ended = null;
     this.restoredAfter = null;
     this._refusal = null;

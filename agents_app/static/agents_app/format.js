@@ -41,7 +41,7 @@ export function formatTime(iso, locale) {
 /** A time of today, else with its day. */
 function formatMoment(iso, now, locale) {
   const isToday = new Date(iso).toDateString() === new Date(now).toDateString();
-  const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  const options = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
   return isToday ? formatTime(iso, locale) : new Date(iso).toLocaleString(locale, options);
 }
 

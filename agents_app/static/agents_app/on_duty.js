@@ -8,7 +8,7 @@ import { formatAddress } from "./address.js";
 import { AgentConnection } from "./agent_connection.js";
 import { Alerts } from "./alerts.js";
 import { Api } from "./api.js";
-import { Attention, openCount } from "./attention.js";
+import { Attention } from "./attention.js";
 import { Chime } from "./chime.js";
 import { Claims } from "./claims.js";
 import { setText } from "./dom.js";
@@ -68,7 +68,7 @@ function ping() {
 function render(isSnapshot = false) {
   alerts.update(isSnapshot);
   alerts.render(title);
-  const count = openCount(state);
+  const count = state.queue.length + state.unanswered;
   calls.hidden = count === 0;
   setText(calls.querySelector("span"), count === 1 ? "1 chat needs an answer" : `${count} chats need an answer`);
   showConnection();

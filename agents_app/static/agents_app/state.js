@@ -248,6 +248,7 @@ export class ConsoleState {
   /** The agent looks at the open chat: its notes are seen, and it is read, if it is mine and has something new. */
   read() {
     this.#unseenNotes.saw(this.openId, this.openChat?.notes.at(-1)?.created_at);
+    if (this.openId) this.#arrivals.saw(this.openId);
     const session = this.summary(this.openId);
     const seq = this.openChat?.store.lastSeq ?? 0;
     if (!session || !this.isMine(session) || seq <= (session.agent_read_seq ?? 0)) return [];
