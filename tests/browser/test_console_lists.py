@@ -134,7 +134,7 @@ def test_among_twelve_chats_those_that_need_an_answer_stand_first_and_are_counte
             apart(say, chat, "Good morning", agent=alice)
     is_live(log_in(page))
     expect(mine(page)).to_have_count(12)
-    expect(page.get_by_text("2 need an answer")).to_be_visible()
+    expect(page.get_by_text("2 need an answer", exact=True)).to_be_visible()
     for place, name in ((0, "Visitor 3"), (1, "Visitor 7")):
         expect(mine(page).nth(place)).to_contain_text(name)
         expect(mine(page).nth(place)).to_contain_text(re.compile(r"\d:\d\d"))
