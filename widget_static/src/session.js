@@ -53,10 +53,10 @@ export class Chat extends Emitter {
     this._cut();
     this.phase = "idle";
     this.store = store;
-    /** SessionStorage.previous as this chat began, for which it is told. */
-    this.previous = null;
     this.ended = null;
     this.restoredAfter = null;
+    /** SessionStorage.previous as this chat began, for which it is told. */
+    this.previous = null;
     this._refusal = null;
     /** The ids and the key of the chat that is shown, also of one that is over; null where there is none. */
     this.shown = this._session = null;

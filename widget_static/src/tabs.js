@@ -1,3 +1,5 @@
+const ARRIVES_AFTER_MS = 200;
+
 /**
  * The other tabs of this browser, for one tenant on one website. What they share is the storage; a tab that
  * misses a change of it hears the same from the server.
@@ -12,13 +14,17 @@ export class Tabs {
     window.addEventListener("storage", this._onStorage);
   }
 
-  /** Runs `action` while no other tab runs its own, where the browser has locks (https pages). */
+  /**
+   * Runs `action` while no other tab runs its own, where the browser has locks (https pages). The next one's turn comes a
+   * moment later: what this one has stored gets to its process by itself, and may be slower than the lock.
+   */
   async exclusively(action) {
     let started = false;
     try {
-      return await this._locks.request(this._name, () => {
+      await this._locks.request(this._name, async () => {
         started = true;
-        return action();
+        await action();
+        await new Promise((resolve) => setTimeout(resolve, ARRIVES_AFTER_MS));
       });
     } catch (error) {
       // There are no locks, or they are denied.

@@ -14,6 +14,8 @@ function tabsIn(window, options = {}) {
   return { tabs, heard };
 }
 
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
 test("storage written by other tabs is heard until it is closed", () => {
   const window = new EventTarget();
   const { tabs, heard } = tabsIn(window);
@@ -24,15 +26,34 @@ test("storage written by other tabs is heard until it is closed", () => {
   assert.deepEqual(heard, ["cc_chat_session"]);
 });
 
-test("an action has the browser's lock; where there is none it runs all the same, once", async () => {
+test("an action has the browser's lock; where there is none it runs all the same, once", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const names = [];
   const locks = { request: (name, action) => names.push(name) && action() };
   const refusing = { request: () => Promise.reject(new DOMException("denied", "SecurityError")) };
   for (const each of [locks, refusing, undefined]) {
     let runs = 0;
-    assert.equal(await tabsIn(new EventTarget(), { locks: each }).tabs.exclusively(() => (runs += 1)), 1);
+    const isDone = tabsIn(new EventTarget(), { locks: each }).tabs.exclusively(async () => (runs += 1));
+    await settled();
+    t.mock.timers.tick(200);
+    await isDone;
+    assert.equal(runs, 1);
   }
   assert.deepEqual(names, ["cc_chat_session:chat.test:demo-tenant"]);
+});
+
+test("the next tab has its turn when what was stored has had the time to get there", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let isFree = false;
+  const locks = { request: (name, action) => action().then(() => (isFree = true)) };
+  const isDone = tabsIn(new EventTarget(), { locks }).tabs.exclusively(async () => {});
+  await settled();
+  t.mock.timers.tick(199);
+  await settled();
+  assert.equal(isFree, false);
+  t.mock.timers.tick(1);
+  await isDone;
+  assert.equal(isFree, true);
 });
 
 test("an action that fails is not run again for that", async () => {
