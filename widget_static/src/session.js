@@ -55,11 +55,10 @@ export class Chat extends Emitter {
     this.store = store;
     this.ended = null;
     this.restoredAfter = null;
-    /** SessionStorage.previous as this chat began, for which it is told. */
-    this.previous = null;
     this._refusal = null;
-    /** The ids and the key of the chat that is shown, also of one that is over; null where there is none. */
-    this.shown = this._session = null;
+    // The ids and the key of the chat that is shown, also of one that is over; what SessionStorage.previous was as it
+    // began, for which it is told. Null where there is none.
+    this.shown = this._session = this.previous = null;
     this._readSeq = 0;
     // The draft's version in this chat: a tab that hears late of what another one wrote may write back what was
     // before.
@@ -365,9 +364,10 @@ export class Chat extends Emitter {
   }
 
   _join(record) {
-    const typed = this.store.outbox;
+    const { draft, store } = this;
     this._take(record);
-    this.store.adopt(typed);
+    this.store.adopt(store.outbox);
+    this.draft ||= draft;
     this.phase = "live";
     this._connect();
   }
@@ -509,8 +509,10 @@ export class Chat extends Emitter {
 
   // Something has happened in the chat: it is kept, and its time begins anew.
   _save() {
-    this._adopt(this._storage.read().record);
-    if (!this._session && this.phase !== "starting") return false;
+    const { record } = this._storage.read();
+    this._adopt(record);
+    // A chat that another tab has begun meanwhile stays: this one joins it when it has its turn.
+    if (!this._session && (this.phase !== "starting" || record?.session_id)) return false;
     const kept = {
       ...(this._session ?? { start_id: this._startId }),
       ...this.store.toJSON(),

@@ -147,7 +147,7 @@ class Browser {
       makeTabs: (handlers) => {
         tab.handlers = handlers;
         return {
-          exclusively: (action) => action(),
+          exclusively: (action) => (this.turn ? this.turn.then(action) : action()),
           close() {
             tab.handlers = null;
           },
@@ -200,6 +200,25 @@ async function restoredTab(record = {}, atOnce = () => {}) {
   await settled();
   return tab;
 }
+
+test("what is typed while another tab begins the chat does not replace that chat: this tab joins it", async () => {
+  const [waiting, first] = [browser.tab(), browser.tab()];
+  for (const { chat } of [waiting, first]) chat.load();
+  let takeTurn;
+  browser.turn = new Promise((resolve) => (takeTurn = resolve));
+  waiting.chat.open();
+  await settled();
+  browser.turn = null;
+  first.chat.open();
+  await settled();
+  first.connection.ready({ resume: "new" });
+  waiting.chat.keepDraft("And another thing");
+  takeTurn();
+  await settled();
+  assert.equal(browser.callsOf("start").length, 1);
+  assert.equal(waiting.chat.ids.sessionId, first.chat.ids.sessionId);
+  assert.equal(waiting.chat.draft, "And another thing");
+});
 
 test("nothing is asked and nothing is stored before the visitor opens the chat", async () => {
   const tab = browser.tab();
