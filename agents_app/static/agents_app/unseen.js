@@ -11,7 +11,10 @@ export class Unseen {
   // {session_id: {heard, seen}}: ISO times. Its copy where the browser stores nothing.
   #chats = {};
 
-  /** `storage` answers the Storage or throws, as a browser with none does; without it nothing is kept. */
+  /**
+   * `storage` answers the Storage or throws, as a browser with none does; without it nothing is kept. `kind` names
+   * the news, and its item in the storage.
+   */
   constructor(storage, agentId, kind) {
     this.#storage = storage;
     this.#key = `chat-center:${agentId}:${kind}`;
