@@ -189,8 +189,8 @@ class AgentConsumer(FrameConsumer):
         post = Post(command.session_id, command.client_message_id, body, self.rights.actor)
         message = await self.post(post)
         payload = {
-            "session_id": str(command.session_id),
-            "client_message_id": str(command.client_message_id),
+            "session_id": message["session_id"],
+            "client_message_id": message["client_message_id"],
             "message": message,
         }
         self.send_frame("chat.message.ack", payload)

@@ -9,7 +9,8 @@
 - Of a body no more is kept than a request may have; Twisted would fill the disk with the rest.
 - As many may knock at once as the kernel lets; of more than Twisted's 50 it turns some away, which try again after
   seconds, or do not even notice.
-- A frame is handed to the kernel at once; Twisted would first wait to be told that it may.
+- Frames are handed to the kernel at the end of the turn of the loop (corks.py); Twisted would first wait to be told
+  that it may.
 - Of the connections only those are looked through of which something has come to an end, every second, and those that
   may have to be pinged, every other second; daphne goes through all.
 """
@@ -30,6 +31,8 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.web.http import HTTPChannel, Request
 
+from chatcenter.corks import corks
+
 MAX_QUEUED_FRAMES = 32
 RESUME_SECONDS = 0.05
 # What may wait for a client whose buffers are full.
@@ -40,6 +43,7 @@ BACKLOG = 2048  # as uvicorn's
 
 class ChatProtocol(WebSocketProtocol):
     is_paused = False
+    _corked = b""
 
     def onOpen(self) -> None:
         super().onOpen()
@@ -62,12 +66,18 @@ class ChatProtocol(WebSocketProtocol):
         # Not autobahn's sendMessage(): it words a line for the log about every frame, which nobody ever reads, and
         # that takes longer than all the rest of sending it.
         if self.state == self.STATE_OPEN:
-            self._write(self.factory.prepareMessage(payload, isBinary).payloadHybi)
+            self._corked += self.factory.prepareMessage(payload, isBinary).payloadHybi
+            corks.current().hold(self)
+
+    def uncork(self) -> None:
+        data, self._corked = self._corked, b""
+        if data:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         """Twisted's own way takes a turn of the loop for each write, and tells the kernel twice to watch the socket.
         For plain TCP, which is all that bin/web binds."""
-        if not self.unread_bytes and not self.transport.disconnecting:
+        if self.transport.connected and not self.transport.disconnecting and not self.unread_bytes:
             with contextlib.suppress(OSError):  # full, or broken: Twisted will see
                 data = data[self.transport.socket.send(data) :]
         if data:
@@ -75,6 +85,10 @@ class ChatProtocol(WebSocketProtocol):
 
     def serverClose(self, code: int | None = None) -> None:
         self.sendCloseFrame(code=1000 if code is None else code)
+
+    def sendCloseFrame(self, *args, **options) -> None:
+        self.uncork()  # nothing may follow it
+        super().sendCloseFrame(*args, **options)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         super().onMessage(payload, isBinary)

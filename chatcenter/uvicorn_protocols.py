@@ -6,13 +6,18 @@
 - Who is heard of anyway is not pinged; uvicorn pings everybody.
 - A client is read on until MAX_QUEUED_FRAMES and what one read brings are waiting; uvicorn stops and starts again for
   every single frame, which is two calls of the kernel.
+- Frames leave at the end of the turn of the loop (corks.py); uvicorn writes each by itself.
 """
 
 import asyncio
 import math
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+from chatcenter.corks import corks
 
 REQUEST_SECONDS = 7.0
 MAX_QUEUED_FRAMES = 32
@@ -91,3 +96,22 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.schedule_ping()
         else:
             super().keepalive_timeout()
+
+    async def send(self, message: dict) -> None:
+        text = message.get("text")
+        if text is None or self.close_sent or not self.handshake_complete:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        try:
+            self.conn.send_text(text.encode())
+        except InvalidState:
+            raise ClientDisconnected from None
+        corks.current().hold(self)
+
+    def uncork(self) -> None:
+        # Whatever else is written meanwhile, a close frame say, takes along what was to be sent before it.
+        if (output := self.conn.data_to_send()) and not self.transport.is_closing():
+            self.transport.write(b"".join(output))

@@ -226,7 +226,7 @@ class VisitorConsumer(FrameConsumer):
             self.send_error(error, command)
             self.close(protocol.CLOSE_OVER)
             return
-        payload = {"client_message_id": str(command.client_message_id), "message": message}
+        payload = {"client_message_id": message["client_message_id"], "message": message}
         self.send_frame("chat.message.ack", payload)
 
     async def typing(self, command: protocol.VisitorTyping) -> None:

@@ -92,13 +92,13 @@ def console_groups(session: ChatSession) -> tuple[str, ...]:
 
 def message_new(session: ChatSession, message: Message, *, also: tuple[str, ...] = ()) -> Event:
     """``also``: groups that hear of it besides those that follow the conversation now."""
-    groups = tuple(dict.fromkeys((visitor_group(session.session_id), *console_groups(session), *also)))
-    payload = {"message": message_payload(message, session.session_id)}
-    key = message_key(session.session_id, message.client_message_id) if message.client_message_id else ""
-    return Event(groups, MESSAGE_NEW, payload, key)
+    told = message_payload(message, session.session_id)
+    groups = tuple(dict.fromkeys((visitor_group(told["session_id"]), *console_groups(session), *also)))
+    key = message_key(told["session_id"], told["client_message_id"]) if message.client_message_id else ""
+    return Event(groups, MESSAGE_NEW, {"message": told}, key)
 
 
-def message_key(session_id: UUID, client_message_id: UUID) -> str:
+def message_key(session_id: UUID | str, client_message_id: UUID | str) -> str:
     """What its sender knows a message by."""
     return f"{session_id}/{client_message_id}"
 

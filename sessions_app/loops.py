@@ -14,13 +14,18 @@ class PerLoop(Generic[T]):
     def __init__(self, factory: Callable[[], T]) -> None:
         self._factory = factory
         self._instances: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        self._latest: tuple[asyncio.AbstractEventLoop | None, T | None] = (None, None)
 
     def current(self) -> T:
         """The running loop's instance, made at the first call."""
         loop = asyncio.get_running_loop()
-        if loop not in self._instances:
-            self._instances[loop] = self._factory()
-        return self._instances[loop]
+        latest, instance = self._latest  # the only one, in a web process that is asked for each message
+        if latest is not loop:
+            if loop not in self._instances:
+                self._instances[loop] = self._factory()
+            instance = self._instances[loop]
+            self._latest = loop, instance
+        return instance
 
     def running(self) -> list[T]:
         """The instances of all loops that run now; may be called from any thread."""

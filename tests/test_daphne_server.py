@@ -202,7 +202,7 @@ async def test_what_is_not_open_is_looked_at_every_time_until_it_is_gone(server,
 class Transport:
     """Twisted's, of a kernel that takes ``room`` bytes."""
 
-    dataBuffer, offset, _tempDataLen, disconnecting = b"", 0, 0, False
+    dataBuffer, offset, _tempDataLen, connected, disconnecting = b"", 0, 0, True, False
 
     def __init__(self, room):
         self.room, self.sent, self.socket = room, b"", self
@@ -236,3 +236,38 @@ async def test_what_is_closing_is_left_to_twisted():
     protocol._write(b"late")
 
     assert protocol.transport.dataBuffer == b"late"
+
+
+@pytest.fixture
+def sending():
+    """The protocol of an open socket; what it hands to its transport stands there as it is."""
+    protocol = ChatProtocol()
+    protocol.state = ChatProtocol.STATE_OPEN
+    protocol.closeHandshakeTimeout = 0
+    protocol.factory = SimpleNamespace(prepareMessage=lambda payload, _: SimpleNamespace(payloadHybi=payload))
+    protocol.sendFrame = lambda opcode, payload: protocol.transport.send(b"close")
+    protocol.transport = Transport(100)
+    return protocol
+
+
+async def test_the_frames_of_a_turn_leave_together(sending):
+    sending.sendMessage(b"first ")
+    sending.sendMessage(b"second")
+    assert sending.transport.sent == b""
+    await asyncio.sleep(0)
+    assert sending.transport.sent == b"first second"
+
+
+async def test_a_close_frame_follows_what_was_sent_before(sending):
+    sending.sendMessage(b"last, ")
+    sending.serverClose(4410)
+    await asyncio.sleep(0)
+    assert sending.transport.sent == b"last, close"
+
+
+async def test_what_is_lost_in_the_turn_it_was_sent_in_troubles_nobody(sending, caplog):
+    sending.sendMessage(b"lost")
+    sending.transport.connected = False
+    sending.transport.socket = None  # Twisted deletes it
+    await asyncio.sleep(0)
+    assert (sending.transport.sent, caplog.text) == (b"", "")

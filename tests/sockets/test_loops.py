@@ -1,9 +1,28 @@
-"""Coroutines that are started eagerly: done at once if they need not wait, tasks from the first wait on."""
+"""One thing for each loop, and coroutines that are started eagerly: done at once if they need not wait, tasks from the
+first wait on."""
 
 import asyncio
 import gc
 
-from sessions_app.loops import start_eagerly
+from sessions_app.loops import PerLoop, start_eagerly
+
+
+def test_each_loop_has_its_own():
+    things = PerLoop(object)
+
+    async def current() -> object:
+        assert things.current() is things.current()
+        return things.current()
+
+    one, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        first, second = one.run_until_complete(current()), other.run_until_complete(current())
+        assert first is not second
+        assert one.run_until_complete(current()) is first
+        assert other.run_until_complete(current()) is second
+    finally:
+        one.close()
+        other.close()
 
 
 async def test_what_need_not_wait_is_done_at_once():
