@@ -41,6 +41,8 @@ OPEN_SOCKET_SECONDS = 45.0
 # After the last socket: time for a reload to come back, then time for the other processes to speak up.
 LEAVE_GRACE_SECONDS = 3.0
 ANSWER_SECONDS = 2.5
+# Between the leaver's own last stamp, about FLUSH_SECONDS after its last beat, and the asking.
+ASK_SLACK_SECONDS = 1.0
 
 
 class Beat(NamedTuple):
@@ -121,26 +123,32 @@ SELECT moved.session_id, tenant_id, assigned_to_id, status, last_seen_at, last_s
 FROM moved LEFT JOIN step ON step.session_id = moved.id
 """
 
-# Whoever was asked and has a socket of the visitor has stamped meanwhile. One leaving is marked once: two processes may
-# find out together.
+# Whoever was asked and has a socket of the visitor has stamped since. One leaving is marked once: two processes may
+# find out together. As for beats, nobody waits for a row that somebody holds: it is tried again.
+_UNSEEN = """
+session.status IN ('queued', 'active') AND session.left_at IS NULL
+  AND session.last_seen_at < statement_timestamp() - asked.seconds * interval '1 second'
+"""
 _LEAVE = f"""
-WITH moved AS (
+WITH asked AS (
+  SELECT * FROM unnest(%s::uuid[], %s::float[]) AS a(session_id, seconds)
+), unseen AS (
+  SELECT session.id, session.session_id FROM {_SESSIONS} AS session JOIN asked USING (session_id) WHERE {_UNSEEN}
+), moved AS (
   UPDATE {_SESSIONS} SET left_at = statement_timestamp()
   WHERE id IN (
-    SELECT id FROM {_SESSIONS}
-    WHERE session_id = ANY(%s::uuid[]) AND status IN ('queued', 'active') AND left_at IS NULL
-      AND last_seen_at < statement_timestamp() - interval '2 seconds'
-    FOR NO KEY UPDATE SKIP LOCKED
+    SELECT session.id FROM {_SESSIONS} AS session JOIN asked USING (session_id) WHERE {_UNSEEN}
+    FOR NO KEY UPDATE OF session SKIP LOCKED
   )
-  RETURNING id, session_id, tenant_id, assigned_to_id, status, last_seen_at, left_at, last_seq
+  RETURNING id, tenant_id, assigned_to_id, status, last_seen_at, left_at, last_seq
 ), step AS (
   INSERT INTO {_TRAIL} (session_id, kind, at, after_seq)
   SELECT id, 'left', left_at, last_seq FROM moved WHERE {_HAS_ROOM}
   RETURNING session_id, kind, at, after_seq, gone_since
 )
-SELECT moved.session_id, tenant_id, assigned_to_id, status, last_seen_at,
+SELECT unseen.session_id, tenant_id, assigned_to_id, status, last_seen_at,
   step.kind, step.at, step.after_seq, step.gone_since
-FROM moved LEFT JOIN step ON step.session_id = moved.id
+FROM unseen LEFT JOIN moved USING (id) LEFT JOIN step ON step.session_id = moved.id
 """
 
 
@@ -193,12 +201,15 @@ def _states_of(session_ids: Iterable[UUID]) -> tuple[dict[UUID, Beat | ChatError
     return states, held
 
 
-def mark_left(session_ids: Iterable[UUID]) -> None:
-    """No process has a socket of these visitors any more."""
+def mark_left(unseen: dict[UUID, float]) -> set[UUID]:
+    """No process has a socket of these visitors any more: those whom nobody has stamped for so many seconds. Returns
+    the sessions that could not be marked because somebody holds their rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEAVE, [list(session_ids)])
+        cursor.execute(_LEAVE, [list(unseen), list(unseen.values())])
         rows = cursor.fetchall()
-    events.publish(news for row in rows for news in (_presence_changed(row, Presence.GONE), *_steps(row, row[5:])))
+    moved = [row for row in rows if row[1] is not None]
+    events.publish(news for row in moved for news in (_presence_changed(row, Presence.GONE), *_steps(row, row[5:])))
+    return {row[0] for row in rows} - {row[0] for row in moved}
 
 
 def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
@@ -232,7 +243,7 @@ class Board:
         self._stamped_at: dict[UUID, float] = {}  # by the loop's clock, the longest ago first
         self._beats: dict[UUID, bool] = {}  # to whether the page was used
         self._waiting: dict[UUID, list[BeatingSocket]] = {}
-        self._left: set[UUID] = set()
+        self._left: dict[UUID, float] = {}  # to when the other processes were asked, by the loop's clock
         self._flusher: asyncio.Task | None = None
         self._thread = DatabaseThread("presence")
 
@@ -272,11 +283,11 @@ class Board:
     def _ask(self, session_id: UUID) -> None:
         if session_id not in self._sockets:
             events.publish([events.visitor_left(session_id)])
-            self._loop.call_later(ANSWER_SECONDS, self._conclude, session_id)
+            self._loop.call_later(ANSWER_SECONDS, self._conclude, session_id, self._loop.time())
 
-    def _conclude(self, session_id: UUID) -> None:
+    def _conclude(self, session_id: UUID, asked_at: float) -> None:
         if session_id not in self._sockets:
-            self._left.add(session_id)
+            self._left[session_id] = asked_at
             self._keep_flushing()
 
     def _keep_flushing(self) -> None:
@@ -299,8 +310,8 @@ class Board:
             for session_id, is_active in self._beats.items()
         }
         waiting = self._waiting
-        left = {session_id for session_id in self._left if session_id not in self._sockets}
-        self._beats, self._waiting, self._left = {}, {}, set()
+        left = {session_id: at for session_id, at in self._left.items() if session_id not in self._sockets}
+        self._beats, self._waiting, self._left = {}, {}, {}
         answers: dict[UUID, Beat | ChatError] = {}
         try:
             if beats:
@@ -311,7 +322,10 @@ class Board:
                     if session_id in self._sockets:
                         self._note_stamp(session_id)
             if left:
-                await self._thread.run(mark_left, left)
+                before = self._loop.time() + ASK_SLACK_SECONDS
+                unseen = {session_id: before - asked_at for session_id, asked_at in left.items()}
+                for session_id in await self._thread.run(mark_left, unseen):
+                    self._left.setdefault(session_id, left[session_id])
         except DatabaseError:
             # They join the next flush; who left is found out by the stamps' age.
             logger.exception("%d heartbeats were not stamped", len(beats))

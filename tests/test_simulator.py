@@ -395,7 +395,7 @@ class Lives:
         beat(session, is_used=True)
 
     def leaves(self, session):
-        presence.mark_left([session.session.session_id])
+        presence.mark_left({session.session.session_id: 2})
 
     def reloads(self, session):
         loads_page(session)

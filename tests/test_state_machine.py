@@ -310,7 +310,7 @@ class Center(RuleBasedStateMachine):
     @rule(which=CHATS)
     def leave(self, which):
         chat = self.pick(which)
-        presence.mark_left([chat.id])
+        presence.mark_left({chat.id: 2})
 
     # Rarely: an ended chat has no further life to test.
     @precondition(lambda self: self.now > 3000)

@@ -40,7 +40,7 @@ def beat(session):
 def leave(session):
     """The last socket is gone, and nobody has stamped since."""
     age(session, only=("last_seen_at",), seconds=5)
-    presence.mark_left([session.session.session_id])
+    presence.mark_left({session.session.session_id: 2})
 
 
 # --- pages --------------------------------------------------------------------------------------------------------
@@ -126,12 +126,12 @@ def test_a_visitor_who_was_silent_for_too_long_is_back_without_having_left(vera)
 
 def test_two_processes_that_find_out_together_see_one_leaving(vera):
     leave(vera)
-    presence.mark_left([vera.session.session_id])
+    presence.mark_left({vera.session.session_id: 2})
     assert [kind for kind, _ in trail(vera)] == ["page", "left"]
 
 
 def test_whoever_was_seen_a_moment_ago_has_not_left(vera):
-    presence.mark_left([vera.session.session_id])
+    presence.mark_left({vera.session.session_id: 2})
     assert [kind for kind, _ in trail(vera)] == ["page"]
 
 
@@ -200,7 +200,7 @@ def test_leaving_and_coming_back_are_one_statement_each_and_stay_hot(tenant, dja
     ids = [session.session.session_id for session in sessions]
     all_before, hot_before = updates()
     with django_assert_num_queries(2):
-        presence.mark_left(ids)
+        presence.mark_left(dict.fromkeys(ids, 2))
         presence.stamp(dict.fromkeys(ids, (True, True)))
     all_after, hot_after = updates()
 

@@ -524,7 +524,7 @@ def take_note(started, agent):
 
 def go_away(started):
     age(started, only=("last_seen_at",), seconds=5)
-    presence.mark_left([started.session.session_id])
+    presence.mark_left({started.session.session_id: 2})
 
 
 VERBS = {

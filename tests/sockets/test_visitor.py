@@ -525,6 +525,42 @@ async def test_leaving_is_seen_and_closing_one_of_two_tabs_is_not_leaving(socket
     await until(lambda: fresh(vera).left_at is not None)
 
 
+async def test_a_leaving_while_somebody_holds_the_row_is_seen_when_it_is_free(sockets, vera, monkeypatch):
+    for name in ("LEAVE_GRACE_SECONDS", "ANSWER_SECONDS", "FLUSH_SECONDS"):
+        monkeypatch.setattr(presence, name, 0.05)
+    mark_left, tried = presence.mark_left, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def mark(unseen):
+        held = mark_left(unseen)
+        loop.call_soon_threadsafe(tried.set)
+        return held
+
+    monkeypatch.setattr(presence, "mark_left", mark)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("ping")
+    await socket.expect("pong")
+    await in_db(age, vera, seconds=3)
+    locked, release = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            ChatSession.objects.select_for_update().get(pk=vera.session.pk)
+            locked.set()
+            release.wait(60)
+
+    holding = asyncio.create_task(in_db(hold))
+    await asyncio.to_thread(locked.wait)
+    await socket.disconnect()
+    async with asyncio.timeout(60):
+        await tried.wait()
+    assert (await in_db(fresh, vera)).left_at is None
+    release.set()
+    await holding
+    await until(lambda: fresh(vera).left_at is not None)
+
+
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 BAD_FRAMES = [
