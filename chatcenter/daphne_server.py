@@ -5,6 +5,7 @@
 - The size limit holds for what clients send alone; autobahn would silently keep back larger answers of ours, too.
 - A client that sends faster than its frames are handled is read no further until they are, and one that does not
   read what it is sent is cut off; daphne would queue without end, both ways.
+- Pings, pongs and fragments are counted (floods.py); autobahn would answer any number, and keep what is not read.
 - A request whose head does not come within seconds ends; Twisted would begin the time anew with every byte.
 - Of a body no more is kept than a request may have; Twisted would fill the disk with the rest.
 - As many may knock at once as the kernel lets; of more than Twisted's 50 it turns some away, which try again after
@@ -32,6 +33,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.web.http import HTTPChannel, Request
 
 from chatcenter.corks import corks
+from chatcenter.floods import CLOSE_TOO_FAST, SideFrames
 
 MAX_QUEUED_FRAMES = 32
 RESUME_SECONDS = 0.05
@@ -41,7 +43,7 @@ REQUEST_SECONDS = 7.0
 BACKLOG = 2048  # as uvicorn's
 
 
-class ChatProtocol(WebSocketProtocol):
+class ChatProtocol(SideFrames, WebSocketProtocol):
     is_paused = False
     _corked = b""
 
@@ -52,6 +54,12 @@ class ChatProtocol(WebSocketProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)  # autobahn's own words a line for the log first, see sendMessage()
+
+    def onFrameBegin(self) -> None:
+        is_message = self.current_frame.opcode in (self.MESSAGE_TYPE_TEXT, self.MESSAGE_TYPE_BINARY)
+        if not is_message and self.is_one_too_many():
+            self.sendCloseFrame(code=CLOSE_TOO_FAST)
+        super().onFrameBegin()
 
     @property
     def unread_bytes(self) -> int:

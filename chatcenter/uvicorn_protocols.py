@@ -4,6 +4,7 @@
 - A request that does not come ends. uvicorn itself waits for ever: a thousand connections with half a request each are
   a thousand connections less.
 - Who is heard of anyway is not pinged; uvicorn pings everybody.
+- Pings, pongs and fragments are counted (floods.py); uvicorn answers any number, and keeps what is not read.
 - A client is read on until MAX_QUEUED_FRAMES and what one read brings are waiting; uvicorn stops and starts again for
   every single frame, which is two calls of the kernel.
 - Frames leave at the end of the turn of the loop (corks.py); uvicorn writes each by itself.
@@ -16,8 +17,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import Frame
 
 from chatcenter.corks import corks
+from chatcenter.floods import CLOSE_TOO_FAST, SideFrames
 
 REQUEST_SECONDS = 7.0
 MAX_QUEUED_FRAMES = 32
@@ -60,11 +63,29 @@ class PromptProtocol(AutoHTTPProtocol):
             self.transport.close()
 
 
-class ChatProtocol(WebSocketsSansIOProtocol):
+class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
     """Pings after ping_interval (and at most a second) without a byte from the client, and gives up ping_timeout later
     unless one has come."""
 
     _heard_at = 0.0  # by the loop's clock
+
+    def handle_ping(self) -> None:
+        if not self._ends_flood():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if not self._ends_flood():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        if not self._ends_flood():
+            super().handle_cont(event)
+
+    def _ends_flood(self) -> bool:
+        if not self.close_sent and self.is_one_too_many():
+            self.conn.fail(CLOSE_TOO_FAST)
+            self.handle_parser_exception()
+        return self.close_sent
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()

@@ -143,6 +143,45 @@ async def test_TR13_ten_thousand_frames_at_once_end_their_socket_and_nothing_mor
     assert resident_bytes(either_server) - before < 20_000_000
 
 
+SIDE_FRAMES = {
+    "pings": masked(b"x" * 125, 9),
+    "pongs": masked(b"", 10),
+    "fragments": b"\x00\x80\0\0\0\0",  # of a message that began with a text frame, and never ends
+}
+
+
+@pytest.mark.parametrize("frame", SIDE_FRAMES.values(), ids=SIDE_FRAMES)
+async def test_TR13_frames_that_are_no_messages_are_counted_too(either_server, vera, frame):
+    connection = await asyncio.to_thread(handshake, either_server, vera)
+    connection.sendall(masked(hello_of(vera).encode()))
+    if frame == SIDE_FRAMES["fragments"]:
+        connection.sendall(b"\x01\x80\0\0\0\0")
+    connection.sendall(frame * 50)  # nobody's business
+    if frame == SIDE_FRAMES["pings"]:
+        await asyncio.to_thread(receive_until, connection, b"\x8a\x7d" + b"x" * 125, times=50)
+
+    def flood():
+        try:
+            for _ in range(100):
+                connection.sendall(frame * 100)
+        except ConnectionError:
+            pass
+
+    flooding = asyncio.create_task(asyncio.to_thread(flood))
+    await asyncio.to_thread(receive_until, connection, b"\x88\x02" + (4429).to_bytes(2, "big"))
+    await flooding
+    connection.close()
+    assert await is_well(either_server, vera)
+
+
+def receive_until(connection, data: bytes, times: int = 1) -> None:
+    received = b""
+    while received.count(data) < times:
+        more = connection.recv(65_536)
+        assert more, "the connection has ended"
+        received += more
+
+
 async def test_TR12_clients_that_never_read_are_closed_and_cost_little(either_server, vera):
     before = resident_bytes(either_server)
     deaf = [await asyncio.to_thread(handshake, either_server, vera, receive_buffer=4096) for _ in range(4)]
