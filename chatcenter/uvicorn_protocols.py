@@ -5,6 +5,7 @@
   a thousand connections less.
 - Who is heard of anyway is not pinged; uvicorn pings everybody.
 - Pings, pongs and fragments are counted (floods.py); uvicorn answers any number, and keeps what is not read.
+- Who does not read is cut off; uvicorn waits for as long as something is sent.
 - A client is read on until MAX_QUEUED_FRAMES and what one read brings are waiting; uvicorn stops and starts again for
   every single frame, which is two calls of the kernel.
 - Frames leave at the end of the turn of the loop (corks.py); uvicorn writes each by itself.
@@ -65,9 +66,35 @@ class PromptProtocol(AutoHTTPProtocol):
 
 class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
     """Pings after ping_interval (and at most a second) without a byte from the client, and gives up ping_timeout later
-    unless one has come."""
+    unless one has come. As long it waits for a client whose buffers are full, and who need not be silent, to read."""
 
     _heard_at = 0.0  # by the loop's clock
+    _reading_timer: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
+        super().resume_writing()
+
+    def _expect_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        due = self.ping_interval + self.ping_timeout
+        self._reading_timer = self.loop.call_later(due, self._check_reading, unread)
+
+    def _check_reading(self, unread: int) -> None:
+        if self.transport.get_write_buffer_size() < unread:
+            self._expect_reading()
+        else:
+            self.transport.abort()
 
     def handle_ping(self) -> None:
         if not self._ends_flood():

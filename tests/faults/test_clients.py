@@ -182,6 +182,25 @@ def receive_until(connection, data: bytes, times: int = 1) -> None:
         received += more
 
 
+async def test_TR12_a_client_that_sends_and_never_reads_is_ended(either_server, vera):
+    """Who is heard of is not pinged."""
+    connection = await asyncio.to_thread(handshake, either_server, vera, receive_buffer=4096)
+    connection.sendall(masked(hello_of(vera).encode()))
+    posts = [Post(vera.session.session_id, uuid4(), "x" * 4000, VISITOR) for _ in range(3000)]
+
+    for start in range(0, len(posts), 100):
+        await database_sync_to_async(services.post_messages, thread_sensitive=False)(posts[start : start + 100])
+
+    async def beat():
+        while True:
+            connection.sendall(masked(b'{"type": "ping"}'))
+            await asyncio.sleep(1)
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(beat(), 60)
+    connection.close()
+
+
 async def test_TR12_clients_that_never_read_are_closed_and_cost_little(either_server, vera):
     before = resident_bytes(either_server)
     deaf = [await asyncio.to_thread(handshake, either_server, vera, receive_buffer=4096) for _ in range(4)]
