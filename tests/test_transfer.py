@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.db.models.functions import Now
 
 from agents_app.models import Agent
-from sessions_app import selectors, services
+from sessions_app import rows, selectors, services
 from sessions_app.errors import Invalid, NotAllowed, SessionNotFound, SessionOver, Taken
 from sessions_app.models import ChatSession, Message, Note, SessionEvent, Status
 from sessions_app.services import VISITOR
@@ -330,6 +331,27 @@ def test_SM08_whatever_happens_at_once_to_a_chat_has_an_order_and_clear_answers(
             assert sum(line.message_type == "system" for line in lines) == len(moves)
         if number % 2 == 0:
             assert fresh(session).status != Status.ABANDONED
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "40001"])
+def test_SM08_whom_the_database_chooses_as_a_victim_tries_again(office, monkeypatch, sqlstate):
+    tenant, people = office
+    session = make_session(tenant, says="Hello", agent=people["alice"])
+    lock, victims = rows.lock, []
+
+    def fail_once(*args, **kwargs):
+        locked = lock(*args, **kwargs)
+        if not victims:
+            victims.append(sqlstate)
+            with connection.cursor() as cursor:
+                cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'you' USING ERRCODE = '{sqlstate}'; END $$")
+        return locked
+
+    monkeypatch.setattr(rows, "lock", fail_once)
+    transfer(session, people["alice"], people["bob"], note="Yours")
+    assert victims
+    assert transitions(session) == [("queued", "active", "accepted"), ("active", "active", "transferred")]
+    assert Note.objects.filter(session=session.session).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

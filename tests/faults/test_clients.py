@@ -186,8 +186,8 @@ async def test_TR12_a_client_that_sends_and_never_reads_is_ended(either_server, 
     """Who is heard of is not pinged."""
     connection = await asyncio.to_thread(handshake, either_server, vera, receive_buffer=4096)
     connection.sendall(masked(hello_of(vera).encode()))
+    await asyncio.to_thread(receive_until, connection, b"chat.session.ready")
     posts = [Post(vera.session.session_id, uuid4(), "x" * 4000, VISITOR) for _ in range(3000)]
-
     for start in range(0, len(posts), 100):
         await database_sync_to_async(services.post_messages, thread_sensitive=False)(posts[start : start + 100])
 

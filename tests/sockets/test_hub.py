@@ -90,6 +90,31 @@ async def test_what_comes_back_from_redis_is_not_told_twice(other):
     assert here.heard == ["mine", "after it"]
 
 
+async def test_a_publication_that_fails_is_tried_once_more_and_then_given_up_without_a_word(other, monkeypatch):
+    here, there = Ear(), Ear()
+    await hubs.current().join(here, "visitor.1")
+    await asyncio.to_thread(other.join, there, "visitor.1")
+    layer = hub.get_channel_layer()
+    failures = ["once", "twice", "twice"]
+    tries = []
+
+    class Failing:
+        async def group_send(self, group: str, message: dict) -> None:
+            tries.append(text)
+            if text in failures:
+                failures.remove(text)
+                raise ConnectionError
+            await layer.group_send(group, message)
+
+    monkeypatch.setattr(hub, "get_channel_layer", Failing)
+    for text in ("once", "twice", "never"):
+        hubs.current().publish([Frame(("visitor.1",), "x", text)])
+        await hubs.current()._sender
+    await there.until("once", "never")
+    assert tries == ["once", "once", "twice", "twice", "never"]
+    assert here.heard == ["once", "twice", "never"]
+
+
 async def test_who_has_left_hears_nothing_and_leaves_nothing_behind(other):
     gone, here = Ear(), Ear()
     await hubs.current().join(gone, "visitor.1", "watch.1")

@@ -11,10 +11,11 @@ from django.db import DatabaseError, OperationalError, transaction
 
 from sessions_app import consumers, events, occupancy, presence, selectors, services
 from sessions_app.consumers import VisitorConsumer
-from sessions_app.models import ChatSession, Message
+from sessions_app.models import ChatSession, Message, Party
 from sessions_app.services import VISITOR
 from tests.factories import actor, age, bodies, fresh, make_session, make_tenant, say, transitions
 from tests.sockets.conftest import in_db, until
+from tests.sockets.test_agent import VERBS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -298,6 +299,63 @@ async def test_what_an_agent_does_arrives_without_asking(sockets, vera, alice):
     await in_db(type(alice).objects.update, last_seen_at=None)
     await in_db(services.return_to_queue, vera.session.session_id, agent_id=alice.user_id)
     await socket.expect("chat.session.unassigned")
+
+
+class View:
+    """What a widget believes: as talk.js."""
+
+    def __init__(self, ready):
+        session = ready["session"]
+        self.told = {name: session[name] for name in ("agent_name", "queue_position", "agent_read_seq")}
+        self.messages = {message["seq"]: message for message in ready["messages"]}
+        self.ended = None
+
+    def hear(self, name, payload):
+        if name == "chat.message.new":
+            self.messages[payload["message"]["seq"]] = payload["message"]
+        elif name == "chat.session.assigned":
+            self.told |= {"agent_name": payload["agent_name"], "queue_position": None}
+        elif name == "chat.session.unassigned":
+            self.told |= {"agent_name": None, "queue_position": None}
+        elif name == "chat.session.queue":
+            self.told["queue_position"] = payload["position"]
+        elif name == "chat.read" and payload["by"] == "agent":
+            self.told["agent_read_seq"] = payload["seq"]
+        elif name == "chat.session.ended":
+            self.ended = {part: payload[part] for part in ("status", "reason")}
+
+
+# What takes a visitor who has no socket: its next one begins with a fresh fetch.
+GONE = {"abandon", "reopen", "reopen to the agent"}
+VISITORS_VERBS = {name: verb for name, verb in VERBS.items() if name not in GONE} | {
+    "read": lambda s, a: (VERBS["accept"](s, a), services.mark_read(s.session.session_id, Party.AGENT, 1)),
+    "idle": lambda s, a: (age(s, minutes=30, only=("last_activity_at",)), services.sweep()),
+}
+
+
+@pytest.mark.parametrize("verb", VISITORS_VERBS)
+async def test_stale_view_and_events_equal_a_fresh_fetch(sockets, alice, vera, verb):
+    socket = sockets.visitor(vera)
+    view = View(await socket.hello(vera))
+    await in_db(VISITORS_VERBS[verb], vera, alice)
+    last = (await in_db(fresh, vera)).last_seq
+    while view.messages.keys() < set(range(1, last + 1)):
+        view.hear(*await socket.receive())
+    if (await in_db(fresh, vera)).is_open:
+        # Everything that came before its answer has been heard.
+        await socket.send("chat.history", after_seq=last)
+        while (frame := await socket.receive())[0] != "chat.history":
+            view.hear(*frame)
+        fresh_view = View(await sockets.visitor(vera).hello(vera))
+        assert (view.messages, view.told) == (fresh_view.messages, fresh_view.told)
+        return
+    while view.ended is None:
+        view.hear(*await socket.receive())
+    again = sockets.visitor(vera)
+    assert await again.connect()
+    await again.send("hello", session_key=vera.session_key, after_seq=0)
+    refusal = await again.receive()
+    assert view.ended == {part: refusal[1][part] for part in ("status", "reason")}
 
 
 async def test_everybody_in_the_queue_hears_the_new_position(sockets, tenant, vera, alice):

@@ -9,6 +9,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from sessions_app import events, rows, work
+from sessions_app import writer as writer_module
+from sessions_app.errors import Busy
 from sessions_app.models import ChatSession
 from sessions_app.services import VISITOR, Post
 from sessions_app.writer import Writer
@@ -77,6 +79,17 @@ async def test_one_message_that_cannot_be_stored_fails_none_of_its_neighbours(te
 
     assert [outcome.message["body"] for outcome in outcomes[:2]] == ["1", "2"]
     assert outcomes[2].code == "unavailable"
+
+
+async def test_a_full_queue_says_busy_and_when_to_try_again(vera, monkeypatch):
+    monkeypatch.setattr(writer_module, "MAX_WAITING", 2)
+    writer, posts = Writer(), [message(vera, str(number)) for number in range(3)]
+    *stored, refusal = await asyncio.gather(*map(writer.post, posts), return_exceptions=True)
+
+    assert [posted.message["body"] for posted in stored] == ["0", "1"]
+    assert isinstance(refusal, Busy)
+    assert refusal.payload()["retry_after_ms"] > 0
+    assert (await writer.post(posts[2])).is_new
 
 
 def test_the_longest_name_that_an_agent_can_have_fits(tenant):
