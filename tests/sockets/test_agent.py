@@ -442,6 +442,30 @@ async def test_what_a_visitor_is_writing_is_shown_where_the_tenant_allows_it(soc
     assert "chat.typing" not in [name for name, _ in widget.kept + second_tab.kept]
 
 
+@pytest.mark.parametrize(("read", "answer"), [("_snapshot", "agent.ready"), ("_open", "chat.session.ready")])
+async def test_what_is_said_while_a_snapshot_is_read_comes_after_it(
+    sockets, alice, bob, vera, monkeypatch, read, answer
+):
+    if answer == "chat.session.ready":  # of a chat that the console does not follow anyway
+        await in_db(services.accept_session, vera.session.session_id, await in_db(actor, bob))
+    snapshot = getattr(AgentConsumer, read)
+
+    def read_and_hear(self, *args):
+        found = snapshot(self, *args)
+        say(vera, "Meanwhile")
+        return found
+
+    monkeypatch.setattr(AgentConsumer, read, read_and_hear)
+    console = await sockets.agent(alice)
+    assert await console.connect()
+    await console.send("hello")
+    if answer == "chat.session.ready":
+        await console.send("chat.open", session_id=id_of(vera), after_seq=0)
+    assert "Meanwhile" not in str(await console.expect(answer))
+    assert "chat.message.new" not in [name for name, _ in console.kept]
+    assert (await console.expect("chat.message.new"))["message"]["body"] == "Meanwhile"
+
+
 async def test_pong_tells_of_what_a_lost_doorbell_did_not(sockets, alice, vera):
     console, _ = await sockets.console(alice)
     await console.send("ping")

@@ -91,6 +91,22 @@ async def test_PR18_the_answer_says_how_the_clients_position_was_met(sockets, ve
     assert (ready["resume"], len(ready["messages"]), ready["last_seq"]) == (resume, count, 3)
 
 
+async def test_what_is_said_while_the_snapshot_is_read_comes_after_it(sockets, vera, monkeypatch):
+    read = VisitorConsumer._open
+
+    def read_and_hear(self, *args):
+        ready = read(self, *args)
+        say(vera, "Meanwhile")
+        return ready
+
+    monkeypatch.setattr(VisitorConsumer, "_open", read_and_hear)
+    socket = sockets.visitor(vera)
+    ready = await socket.hello(vera)
+    assert [message["body"] for message in ready["messages"]] == ["Hello"]
+    assert not socket.kept
+    assert (await socket.expect("chat.message.new"))["message"]["body"] == "Meanwhile"
+
+
 async def test_a_long_history_comes_in_pages(sockets, vera):
     for number in range(2, 131):
         await in_db(say, vera, f"Line {number}")
@@ -581,6 +597,19 @@ async def test_leaving_is_seen_and_closing_one_of_two_tabs_is_not_leaving(socket
     await in_db(age, vera, seconds=3)
     await two.disconnect()
     await until(lambda: fresh(vera).left_at is not None)
+
+
+async def test_an_open_socket_is_seen_without_a_beat_and_that_is_no_use_of_the_page(sockets, vera, monkeypatch):
+    monkeypatch.setattr(presence, "OPEN_SOCKET_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "FLUSH_SECONDS", 0.05)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)
+    await socket.send("ping")
+    await socket.expect("pong")
+    await in_db(age, vera, minutes=4)
+    before = await in_db(fresh, vera)
+    await until(lambda: fresh(vera).last_seen_at - before.last_seen_at > timedelta(minutes=3))
+    assert (await in_db(fresh, vera)).last_activity_at == before.last_activity_at
 
 
 async def test_a_leaving_while_somebody_holds_the_row_is_seen_when_it_is_free(sockets, vera, monkeypatch):
