@@ -20,7 +20,7 @@ from sessions_app.serializers import attachment_rules
 # Named in the page: browsers would learn of them one after the other, five imports deep, and start.js not at all.
 _FOLDER = Path(__file__).parent / "static" / "agents_app"
 _OTHERS = ("on_duty.js", "reports.js", "start.js")
-_WIDGETS = ("connection", "emitter", "parts/talking/links", "protocol", "store", "timers")
+_WIDGETS = ("connection", "emitter", "parts/links/pieces", "protocol", "store", "timers")
 CONSOLE_MODULES = [f"agents_app/{path.name}" for path in sorted(_FOLDER.glob("*.js")) if path.name not in _OTHERS]
 CONSOLE_MODULES += [f"widget/{name}.js" for name in _WIDGETS]
 

@@ -23,11 +23,6 @@ export class Api {
     this._fetch = fetch;
   }
 
-  /** What the tenant has set up; `configured` is the newest answer, for the parts. */
-  config(tenantId) {
-    return (this.configured = this.call(`config/${encodeURIComponent(tenantId)}`));
-  }
-
   start(body) {
     return this.call("start", { body });
   }

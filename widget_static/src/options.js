@@ -89,9 +89,11 @@ export class Options {
     this.visitor = { ...this.visitor, ...usable(visitor, VISITOR, this._complain) };
   }
 
-  /** The answer of the server's config call. */
-  configure({ title, subtitle, welcome_message, primary_color, position, locale }) {
-    const config = {
+  /** `config` is the answer of the server's config call; the parts look into it. */
+  configure(config) {
+    this.config = config;
+    const { title, subtitle, welcome_message, primary_color, position, locale } = config;
+    const options = {
       title,
       subtitle,
       welcomeMessage: welcome_message,
@@ -99,7 +101,7 @@ export class Options {
       position,
       locale,
     };
-    this._config = usable(config, OPTIONS, () => {});
+    this._config = usable(options, OPTIONS, () => {});
   }
 
   /** The option's value: the site's, else the tenant's, else undefined. */

@@ -17,6 +17,7 @@ export const FRAME = {
   assigned: "chat.session.assigned",
   unassigned: "chat.session.unassigned",
   queue: "chat.session.queue",
+  expiring: "chat.session.expiring",
   ended: "chat.session.ended",
   restart: "server.restart",
   error: "error",

@@ -20,8 +20,8 @@ export class Talk extends Emitter {
     super();
     this.link = "idle";
     this.trouble = null;
-    this.agentName = null;
-    this.queuePosition = null;
+    /** The session as the server tells of it: agent_name, queue_position … */
+    this.facts = {};
     this.wantsOlder = false;
     /** Carries the frames while no socket does: {send(type, payload) -> boolean}, or null. */
     this.standIn = null;
@@ -122,8 +122,7 @@ export class Talk extends Emitter {
   _onReady({ session, messages, last_seq, resume, policy }) {
     if (!isObject(session)) return;
     if (resume === "resync") this._store.clear();
-    this.agentName = session.agent_name;
-    this.queuePosition = session.queue_position;
+    this.facts = { ...session };
     this._store.readSeq = session.agent_read_seq;
     this._connection.heartbeatInterval = this._settings.heartbeatInterval(policy);
     this._delivery.restart();
@@ -150,11 +149,6 @@ export class Talk extends Emitter {
     this._delivery.expect(lastSeq);
     this.pump();
     return added;
-  }
-
-  _onAssigned(agentName) {
-    this.agentName = agentName;
-    this.queuePosition = null;
   }
 
   _onError({ code, message, client_message_id: id, retry_after_ms, status, reason, text }) {
@@ -185,9 +179,9 @@ const HANDLERS = new Map([
   [FRAME.ack, (talk, payload) => talk._onNews(payload)],
   [FRAME.message, (talk, payload) => talk._onNews(payload)],
   [FRAME.history, (talk, { messages, last_seq }) => talk._onMessages(messages, last_seq)],
-  [FRAME.assigned, (talk, { agent_name }) => talk._onAssigned(agent_name)],
-  [FRAME.unassigned, (talk) => talk._onAssigned(null)],
-  [FRAME.queue, (talk, { position }) => (talk.queuePosition = position)],
+  [FRAME.assigned, (talk, payload) => Object.assign(talk.facts, payload, { queue_position: null })],
+  [FRAME.unassigned, (talk) => (talk.facts.agent_name = null)],
+  [FRAME.queue, (talk, { position }) => (talk.facts.queue_position = position)],
   [FRAME.read, (talk, { by, seq }) => by === "agent" && (talk._store.readSeq = seq)],
   [FRAME.ended, (talk, payload) => talk._end(payload.status, payload)],
   [FRAME.error, (talk, payload) => talk._onError(payload)],

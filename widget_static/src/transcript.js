@@ -109,6 +109,7 @@ function itemsOf({ store }, welcome, texts) {
       name: isVisitor ? "" : message.sender_name,
       at: new Date(message.created_at),
       seq: message.seq,
+      attachment: message.attachment,
       state: isVisitor ? (message.seq <= store.readSeq ? "read" : "sent") : undefined,
     });
   }

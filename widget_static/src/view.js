@@ -75,7 +75,7 @@ export class View {
 
     this._title = element("h1", { class: "title", id: "title", dir: "auto" });
     this._subtitle = element("p", { class: "subtitle", dir: "auto" });
-    this._minimize = button("minimize", { onclick: () => this.toggle(false) }, icon(ICONS.down));
+    this._minimize = button("minimize", { onclick: () => this.close() }, icon(ICONS.down));
     this._dot = element("span", { class: "dot" });
     this._status = element("span", { class: "status", role: "status", dir: "auto" });
     this._end = button("end", { onclick: () => this._askEnd() });
@@ -114,7 +114,7 @@ export class View {
     this._root = element("div", { class: "widget mute" }, this._panel, this._corner);
     this._root.addEventListener(
       "keydown",
-      (event) => event.key === "Escape" && !event.isComposing && this._escape(),
+      (event) => event.key === "Escape" && !event.isComposing && (this._dialog ?? this).close(),
     );
 
     this._host = element("div", { id: "cc-chat-widget" });
@@ -141,7 +141,7 @@ export class View {
     setText(this._status, this._statusText(chat));
     this._renderNotice(chat);
     this._end.hidden = !chat.ids.sessionId || chat.trouble !== null;
-    if (this._end.hidden) this._closeDialog();
+    if (this._end.hidden) this._dialog?.close();
     const welcome = options.get("welcomeMessage") ?? (isKnown ? this._texts.get("welcome") : "");
     if (this.isOpen) this._transcript.render(chat, welcome);
   }
@@ -151,7 +151,7 @@ export class View {
     if (isOpen === this.isOpen) return;
     this.isOpen = isOpen;
     const hadFocus = this._shadow.activeElement !== null;
-    this._closeDialog();
+    this._dialog?.close();
     this._warn("");
     if (isOpen) this.setVisible(true);
     this._panel.hidden = !isOpen;
@@ -168,9 +168,13 @@ export class View {
     }
   }
 
+  close() {
+    this.toggle(false);
+  }
+
   /** Bubble and window together; a window that is not seen is a closed one. */
   setVisible(isVisible) {
-    if (!isVisible) this.toggle(false);
+    if (!isVisible) this.close();
     this._root.hidden = !isVisible;
   }
 
@@ -271,12 +275,9 @@ export class View {
     const part = await this._part("end_dialog");
     if (!part || this._dialog || this._end.hidden || !this.isOpen) return;
     this._dialog = part.create(this.core, {
-      onEnd: () => this._handlers.onEnd(),
-      onClose: () => this._closeDialog(),
+      onEnd: this._handlers.onEnd,
+      onClose: () => (this._dialog = null),
     });
-    for (const node of [...this._panel.children, this._launcher]) node.inert = true;
-    this._panel.append(this._dialog.node);
-    this._dialog.focus();
   }
 
   // A part's module; null when it could not be loaded, which is told: what asked for it can be tried again.
@@ -297,31 +298,14 @@ export class View {
     this._alert.hidden = !text;
   }
 
-  _closeDialog() {
-    if (!this._dialog) return;
-    const dialog = this._dialog.node;
-    const hadFocus = dialog.contains(this._shadow.activeElement);
-    dialog.remove();
-    this._dialog = null;
-    for (const node of [...this._panel.children, this._launcher]) node.inert = false;
-    if (!hadFocus) return;
-    if (this._end.hidden) this._focusInside();
-    else this._end.focus();
-  }
-
-  _escape() {
-    if (this._dialog) this._closeDialog();
-    else this.toggle(false);
-  }
-
   _statusText({ phase, trouble, link, talk }) {
     const text = (name, values) => this._texts.get(name, values);
     if (phase === "over") return text("chatEnded");
     if (trouble) return this._texts.first(`${trouble}.status`, "notConnected");
     if (link === "waiting") return text(navigator.onLine ? "reconnecting" : "offline");
     if (link !== "ready") return text("connecting");
-    if (talk.agentName) return text("withAgent", { name: talk.agentName });
-    const count = talk.queuePosition;
+    const { agent_name: name, queue_position: count } = talk.facts;
+    if (name) return text("withAgent", { name });
     return count ? text("inQueue", { count }) : text("connected");
   }
 

@@ -2,7 +2,7 @@ import { Api } from "./api.js";
 import { Connection } from "./connection.js";
 import { HostPage } from "./page.js";
 import { Parts, partsFolder } from "./parts.js";
-import { FRAME, MAX_TEXT, cleanText, textLength, uuid } from "./protocol.js";
+import { FRAME, MAX_TEXT, cleanText, uuid } from "./protocol.js";
 import { Chat } from "./session.js";
 import { SessionStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
@@ -121,8 +121,8 @@ export class Widget {
       isOnline: link === "ready",
       unread,
       ...ids,
-      agentName: talk?.agentName,
-      queuePosition: talk?.queuePosition,
+      agentName: talk?.facts.agent_name,
+      queuePosition: talk?.facts.queue_position,
     };
   }
 
@@ -171,11 +171,10 @@ export class Widget {
         api: this._api,
         settings: this._options,
         stay: () => (this._staysFor = this._chat.shown),
-        Timers,
         FRAME,
         MAX_TEXT,
+        Timers,
         cleanText,
-        textLength,
         uuid,
         wordsOf,
       });
@@ -210,14 +209,14 @@ export class Widget {
     if (this._isConfigured) return;
     this._isConfigured = true;
     try {
-      this._options.configure(await this._api.config(this._options.tenantId));
+      this._options.configure(await this._api.call(`config/${encodeURIComponent(this._options.tenantId)}`));
     } catch {
       // The look stays as it is; it is asked for again when the connection changes.
       this._isConfigured = false;
     }
     await this._speak();
     this._isSpoken = true;
-    this._onChange();
+    this._chat.dispatchEvent(new Event("change"));
   }
 
   _onChange() {
@@ -233,7 +232,7 @@ export class Widget {
     if (this._isGone) return;
     const { phase, trouble } = this._chat;
     // Shown as on the page before, but the chat is over: the visitor begins the next one.
-    if (phase === "idle" && !trouble) this._view.toggle(false);
+    if (phase === "idle" && !trouble) this._view.close();
     this._view.render(this._chat, this._options, this._isSpoken);
     this._tellChanges();
   }
@@ -276,7 +275,7 @@ export class Widget {
   async _end() {
     await this._chat.end();
     // Asked then, since the end may have been heard on the socket before its own answer came.
-    const close = () => this._staysFor !== this._chat.shown && this._view.toggle(false);
+    const close = () => this._staysFor !== this._chat.shown && this._view.close();
     this._closing = setTimeout(close, CLOSES_AFTER_MS);
   }
 }

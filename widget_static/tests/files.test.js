@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sizeText } from "../src/parts/talking/files.js";
+import { sizeText } from "../src/parts/files/draw.js";
 
 test("a size is told in the unit that fits, in the visitor's way of writing numbers", () => {
   const said = (locale) => [1, 48_213, 999_499, 10_485_760].map((bytes) => sizeText(bytes, locale));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pieces } from "../src/parts/talking/links.js";
+import { pieces } from "../src/parts/links/pieces.js";
 
 const links = (text) =>
   pieces(text)

@@ -104,11 +104,11 @@ test("what has changed comes as the frames that a socket would have brought", as
   });
   await env.pass(2600);
   assert.deepEqual(env.types().slice(1), [FRAME.message, FRAME.message, FRAME.assigned, FRAME.read]);
-  assert.deepEqual([env.talk.agentName, env.store.lastSeq, env.store.readSeq], ["Alice", 2, 1]);
+  assert.deepEqual([env.talk.facts.agent_name, env.store.lastSeq, env.store.readSeq], ["Alice", 2, 1]);
   env.answers.poll = () => ({ session: { queue_position: 3 } });
   await env.pass(2600);
   assert.deepEqual(env.types().slice(5), [FRAME.unassigned, FRAME.queue, FRAME.read]);
-  assert.deepEqual([env.talk.agentName, env.talk.queuePosition], [null, 3]);
+  assert.deepEqual([env.talk.facts.agent_name, env.talk.facts.queue_position], [null, 3]);
 });
 
 test("texts are sent one after the other, and a lost answer is asked for again under the same id", async () => {

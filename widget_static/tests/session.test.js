@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { ApiError } from "../src/api.js";
-import { settle } from "../src/parts/talking/settle.js";
+import { settle } from "../src/parts/unsent/settle.js";
 import { Chat } from "../src/session.js";
 import { SessionStorage } from "../src/storage.js";
 import { Timers } from "../src/timers.js";

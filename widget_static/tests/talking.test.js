@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
+import { countdown, spoken, warnOfExpiry } from "../src/parts/expiry/countdown.js";
 import { initials } from "../src/parts/talking/avatar.js";
-import { countdown, spoken, warnOfExpiry } from "../src/parts/talking/expiry.js";
 import { showTyping, tellTyping } from "../src/parts/talking/typing.js";
 import { cleanText, FRAME, MAX_TEXT } from "../src/protocol.js";
 import { Timers } from "../src/timers.js";
@@ -9,15 +9,11 @@ import { Timers } from "../src/timers.js";
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
 afterEach(() => mock.timers.reset());
 
-const settled = async () => {
-  for (let i = 0; i < 5; i += 1) await Promise.resolve();
-};
-
 /** What a part sees of the widget; `told` are the typing frames that were sent, `texts` what they say. */
 function makeCore(config = {}) {
   const told = [];
   const texts = [];
-  const api = { configured: Promise.resolve(config) };
+  const settings = { config };
   const chat = new EventTarget();
   chat.link = "ready";
   chat.talk = { send: (type, { is_typing, text }) => told.push(is_typing) && texts.push(text) };
@@ -30,7 +26,7 @@ function makeCore(config = {}) {
     textBox.value = text;
     textBox.dispatchEvent(new Event("input"));
   };
-  const core = { api, chat, textBox, transcript, element, icon, Timers, FRAME, MAX_TEXT, cleanText };
+  const core = { settings, chat, textBox, transcript, element, icon, Timers, FRAME, MAX_TEXT, cleanText };
   return { core, told, texts, type, rows };
 }
 
@@ -48,18 +44,16 @@ test("typing is told at most every 3 s, and its end once", () => {
   assert.deepEqual(told, [true, true, false]);
 });
 
-test("typing tells no text unless the tenant wants a preview", async () => {
+test("typing tells no text unless the tenant wants a preview", () => {
   const { core, texts, type } = makeCore({ typing_preview: false });
   tellTyping(core);
-  await settled();
   type("hello");
   assert.deepEqual(texts, [undefined]);
 });
 
-test("a preview has the text so far, each second, and the last of it without another key", async () => {
+test("a preview has the text so far, each second, and the last of it without another key", () => {
   const { core, told, texts, type } = makeCore({ typing_preview: true });
   tellTyping(core);
-  await settled();
   type("h");
   type("he");
   type("hel\u0000lo ");
@@ -75,18 +69,16 @@ test("a preview has the text so far, each second, and the last of it without ano
   ]);
 });
 
-test("a preview is as long as a message may be, in whole characters", async () => {
+test("a preview is as long as a message may be, in whole characters", () => {
   const { core, texts, type } = makeCore({ typing_preview: true });
   tellTyping(core);
-  await settled();
   type("🦜".repeat(MAX_TEXT + 1));
   assert.equal(texts[0], "🦜".repeat(MAX_TEXT));
 });
 
-test("after a text was sent nothing of it is told any more", async () => {
+test("after a text was sent nothing of it is told any more", () => {
   const { core, told, type } = makeCore({ typing_preview: true });
   tellTyping(core);
-  await settled();
   type("hello");
   core.textBox.value = "";
   core.chat.dispatchEvent(new Event("send"));
@@ -178,10 +170,12 @@ function makeWarning(config) {
   };
   const made = [];
   const { core } = makeCore(config);
-  const { chat } = core;
+  const { chat, settings } = core;
+  const seen = {};
   Object.assign(chat, { phase: "live", skew: 0, isOpen: true });
   warnOfExpiry({
     ...core,
+    seen,
     element: (...given) => made[made.push(element(...given)) - 1],
     panel: { parentNode: { querySelector: () => element("div") } },
     composer: element("div"),
@@ -190,18 +184,21 @@ function makeWarning(config) {
   });
   const bar = made.find((node) => node.class === "expiring");
   const tell = (seconds) => {
-    const payload = { at: new Date(Date.now() + seconds * 1000).toISOString() };
-    const detail = { type: "chat.session.expiring", payload };
+    seen.expiresAt = new Date(Date.now() + seconds * 1000).toISOString();
+    const detail = { type: "chat.session.expiring" };
     chat.dispatchEvent(new CustomEvent("frame", { detail }));
   };
   const shown = () => (bar.hidden ? null : bar.children[0].textContent);
-  return { tell, shown, spokenTexts };
+  const configure = (config) => {
+    settings.config = config;
+    chat.dispatchEvent(new Event("change"));
+  };
+  return { tell, configure, shown, spokenTexts };
 }
 
-test("a chat counts down as long as its tenant says, and tells those who listen how long that is", async () => {
+test("a chat counts down as long as its tenant says, and tells those who listen how long that is", () => {
   const policy = { expiry_warning_ms: 600_000, session_expiry_ms: 1_800_000 };
   const { tell, shown, spokenTexts } = makeWarning({ policy });
-  await settled();
   tell(645);
   assert.equal(shown(), null, "the server says it somewhat early");
   mock.timers.tick(45_000);
@@ -213,9 +210,8 @@ test("a chat counts down as long as its tenant says, and tells those who listen 
   assert.equal(shown(), null, "put off");
 });
 
-test("a short warning is a short one, and none is longer than half of a chat's time", async () => {
+test("a short warning is a short one, and none is longer than half of a chat's time", () => {
   const short = makeWarning({ policy: { expiry_warning_ms: 30_000, session_expiry_ms: 1_800_000 } });
-  await settled();
   short.tell(75);
   mock.timers.tick(44_999);
   assert.equal(short.shown(), null);
@@ -223,7 +219,6 @@ test("a short warning is a short one, and none is longer than half of a chat's t
   assert.deepEqual([short.shown(), short.spokenTexts], ["expiring 0:30", ["expiring 30 seconds"]]);
 
   const long = makeWarning({ policy: { expiry_warning_ms: 299_000, session_expiry_ms: 300_000 } });
-  await settled();
   long.tell(290);
   mock.timers.tick(139_000);
   assert.equal(long.shown(), null);
@@ -231,11 +226,11 @@ test("a short warning is a short one, and none is longer than half of a chat's t
   assert.equal(long.shown(), "expiring 2:30");
 });
 
-test("until the tenant's time is known it is two minutes, and what is known later counts at once", async () => {
+test("until the tenant's time is known it is two minutes, and what is known later counts at once", () => {
   const policy = { expiry_warning_ms: 600_000, session_expiry_ms: 1_800_000 };
-  const { tell, shown } = makeWarning({ policy });
+  const { tell, configure, shown } = makeWarning({});
   tell(300);
   assert.equal(shown(), null);
-  await settled();
+  configure({ policy });
   assert.equal(shown(), "expiring 5:00");
 });

@@ -1,6 +1,6 @@
 /** The open chat: its messages, notes, holds and the visitor's goings and comings, with what is still on its way. */
 
-import { pieces } from "../widget/parts/talking/links.js";
+import { pieces } from "../widget/parts/links/pieces.js";
 import { fromTemplate, part, reconcile, setOptional, setText } from "./dom.js";
 import { formatDay, formatSize, formatTime, isOver, asideText } from "./format.js";
 import { Rows } from "./groups.js";

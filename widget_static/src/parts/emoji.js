@@ -10,8 +10,9 @@ const EMOJI = [
   ...["❤️", "☀️", "☎️", "✌️", "💔", "💚", "🌹", "☕"],
 ];
 
-/** The picker that belongs to `button`: toggle(), and close(), which says whether there was something to close. */
-export function create({ element, texts, composer, textBox }, button) {
+/** The picker that belongs to the button: use() opens and closes it. */
+export function create({ chat, element, texts, composer, textBox }) {
+  const button = composer.querySelector(".emoji");
   const buttons = EMOJI.map((emoji, i) => {
     const tabindex = i === 0 ? "0" : "-1";
     return element("button", { type: "button", tabindex, onclick: () => insert(emoji) }, emoji);
@@ -50,12 +51,17 @@ export function create({ element, texts, composer, textBox }, button) {
     return true;
   }
 
-  function toggle() {
+  function use() {
     if (close()) return;
     node.hidden = false;
     button.setAttribute("aria-expanded", "true");
     buttons.find((one) => one.tabIndex === 0).focus();
   }
 
-  return { toggle, close };
+  // Before the window hears of it: the picker alone is closed.
+  composer.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && close()) event.stopPropagation();
+  });
+  chat.addEventListener("send", close);
+  return { use };
 }

@@ -11,16 +11,18 @@ export const texts = {
 };
 
 /**
- * Asks whether the chat shall end. `onEnd()` ends it and rejects when that failed: the dialog then says so.
- * `onClose()` when the visitor would rather keep chatting. Returns {node, focus()}.
+ * Asks whether the chat shall end, over the window. `onEnd()` ends it and rejects when that failed: the dialog then
+ * says so. `onClose()` when it is closed, also by close().
  */
-export function create({ element, texts }, { onEnd, onClose }) {
+export function create({ element, texts, panel, composer, notice, textBox }, { onEnd, onClose }) {
+  const behind = [...panel.children, panel.parentNode.querySelector(".launcher")];
+  const endButton = panel.querySelector(".end");
   let isEnding = false;
 
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const keep = element(
     "button",
-    { type: "button", class: "button", onclick: onClose },
+    { type: "button", class: "button", onclick: close },
     texts.get("keepChatting"),
   );
   const end = element(
@@ -63,5 +65,19 @@ export function create({ element, texts }, { onEnd, onClose }) {
     end.textContent = texts.get(value ? "ending" : "endChat");
   }
 
-  return { node: element("div", { class: "veil" }, dialog), focus: () => keep.focus() };
+  function close() {
+    const hadFocus = veil.contains(veil.getRootNode().activeElement);
+    veil.remove();
+    for (const node of behind) node.inert = false;
+    onClose();
+    if (!hadFocus) return;
+    const rest = composer.hidden ? notice.lastChild : textBox;
+    (endButton.hidden ? rest : endButton).focus({ preventScroll: true });
+  }
+
+  const veil = element("div", { class: "veil" }, dialog);
+  for (const node of behind) node.inert = true;
+  panel.append(veil);
+  keep.focus();
+  return { close };
 }

@@ -1,172 +1,61 @@
-import { Memory } from "./forms/memory.js";
-import css from "./offline.css";
+import css from "./forms/letter.css";
+import { makeLetter } from "./forms/letter.js";
 
 export const styles = css;
 
-export const texts = {
-  "offline.title": "Leave a message",
-  "offline.intro": "Write to us, and we will answer by e-mail.",
-  "offline.name": "Name (optional)",
-  "offline.email": "E-mail",
-  "offline.send": "Send message",
-  "offline.noEmail": "Please write an e-mail address such as vera@shop.example.",
-  "offline.noMessage": "Please write a message.",
-  "offline.failed": "Your message could not be sent. Please check your connection and try again.",
-  "offline.busy": "That was a lot at once. Please wait a moment and try again.",
-  "offline.thanks": "Thank you! We will answer to {email}.",
-  "offline.another": "Write another message",
-};
+export { texts } from "./forms/letter.js";
 
-// The server's rule.
-const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
-const LONGEST_URL = 2000;
-const LONGEST_TITLE = 300;
+/** While nobody is there, a message is left instead of a chat begun. Loaded when that is so. */
+export function create(core) {
+  const { chat, panel, composer, notice, textBox } = core;
+  let form = null;
+  let wasAsking = false;
 
-/**
- * The form for a message that is answered by e-mail; `typed` is what the visitor has written so far. Returns
- * {node, focus(), text, isDone}: `text` is what is not sent.
- */
-export function create(core, typed) {
-  const { api, settings, element, texts, announce, uuid, cleanText, textLength, MAX_TEXT } = core;
-  const memory = new Memory("offline", core);
-  const kept = memory.read();
-  const who = { name: "", email: "", ...settings.visitor };
-  // Under one id what was tried is one message; what is written after that is another one.
-  let { id = uuid(), tried = "" } = kept;
-  let isSending = false;
-  let isDone = false;
-
-  const name = field("input", "offline.name", { autocomplete: "name", maxlength: "200", dir: "auto" });
-  const email = field("input", "offline.email", {
-    type: "email",
-    autocomplete: "email",
-    maxlength: "254",
-    dir: "ltr",
-    required: true,
-  });
-  const message = field("textarea", "message", { rows: "4", dir: "auto", required: true });
-  const fields = [name, email, message];
-  name.input.value = kept.name || who.name;
-  email.input.value = kept.email || who.email;
-  message.input.value = [kept.message, typed].filter(Boolean).join("\n");
-
-  const problem = element("p", { class: "problem", id: "leave-problem", role: "alert", hidden: true });
-  const send = element("button", { type: "submit", class: "button main" }, texts.get("offline.send"));
-  const node = element(
-    "form",
-    { class: "leave", novalidate: true, "aria-labelledby": "leave-title", onsubmit: submit, oninput: keep },
-    element("h2", { id: "leave-title" }, texts.get("offline.title")),
-    element("p", { class: "intro" }, texts.get("offline.intro")),
-    ...fields.map(({ label }) => label),
-    problem,
-    send,
-  );
-
-  function field(tag, text, attributes) {
-    const input = element(tag, attributes);
-    return { input, label: element("label", {}, element("span", {}, texts.get(text)), input) };
+  function show() {
+    // With each opening it is asked whether somebody is there by now: the form stays until that is known.
+    const isAsking = chat.phase === "starting";
+    const isOpened = isAsking && !wasAsking;
+    wasAsking = isAsking;
+    if (chat.trouble !== "nobody" && !(isAsking && form)) return hide();
+    if (form?.isDone && isOpened) return hide();
+    if (!form) ask();
+    // Once the window is there, which knows nothing of the form.
+    if (isOpened) queueMicrotask(() => form?.focus());
   }
 
-  const written = () => ({
-    name: cleanText(name.input.value),
-    email: cleanText(email.input.value),
-    message: cleanText(message.input.value),
-  });
-
-  function keep() {
-    const [nameText, emailText, messageText] = fields.map(({ input }) => input.value);
-    memory.write({ id, tried, name: nameText, email: emailText, message: messageText });
+  function ask() {
+    const hadFocus = panel.contains(panel.getRootNode().activeElement);
+    form = makeLetter(core, takeTyped());
+    notice.before(form.node);
+    panel.classList.add("leaving");
+    if (hadFocus) form.focus();
   }
 
-  async function submit(event) {
-    event.preventDefault();
-    if (isSending) return;
-    const said = written();
-    const over = textLength(said.message) - MAX_TEXT;
-    if (!EMAIL.test(said.email)) return complain(texts.get("offline.noEmail"), email);
-    if (!said.message) return complain(texts.get("offline.noMessage"), message);
-    if (over > 0) return complain(texts.get("charactersOver", { count: over }), message);
-    complain("");
-    setSending(true);
-    try {
-      await leave(said);
-      done(said);
-    } catch ({ code }) {
-      setSending(false);
-      if (code === "invalid") complain(texts.get("offline.noEmail"), email);
-      else complain(texts.get(code === "rate_limited" ? "offline.busy" : "offline.failed"));
-    }
+  // What stands in the text box, and what could not be sent.
+  function takeTyped() {
+    const { value } = textBox;
+    const typed = chat.draft.includes(value) ? chat.draft : [chat.draft, value].join("\n").trim();
+    write("");
+    return typed;
   }
 
-  async function leave(said) {
-    const content = JSON.stringify(said);
-    if (tried && tried !== content) id = uuid();
-    tried = content;
-    keep();
-    const metadata = {
-      page_url: location.href.slice(0, LONGEST_URL),
-      page_title: cleanText(document.title.slice(0, LONGEST_TITLE)),
-      locale: navigator.language ?? "",
-    };
-    await api.call("offline", { body: { tenant_id: settings.tenantId, message_id: id, ...said, metadata } });
+  // Somebody is there after all: what was written can be sent.
+  function hide() {
+    if (!form) return;
+    const { node, text } = form;
+    const hadFocus = node.contains(node.getRootNode().activeElement);
+    node.remove();
+    panel.classList.remove("leaving");
+    form = null;
+    if (text && !textBox.value) write(text);
+    if (hadFocus && !composer.hidden) textBox.focus();
   }
 
-  // Not by disabling the button that was pressed: it would drop the focus.
-  function setSending(value) {
-    isSending = value;
-    send.textContent = texts.get(value ? "sending" : "offline.send");
+  function write(text) {
+    textBox.value = text;
+    textBox.dispatchEvent(new Event("input"));
   }
 
-  function complain(text, wrong) {
-    for (const { input } of fields) {
-      input.removeAttribute("aria-invalid");
-      input.removeAttribute("aria-describedby");
-    }
-    if (wrong) wrong.label.after(problem);
-    else send.before(problem);
-    problem.textContent = text;
-    problem.hidden = !text;
-    wrong?.input.setAttribute("aria-invalid", "true");
-    wrong?.input.setAttribute("aria-describedby", problem.id);
-    wrong?.input.focus();
-    problem.scrollIntoView({ block: "nearest" });
-  }
-
-  function done(said) {
-    memory.clear();
-    isDone = true;
-    const text = texts.get("offline.thanks", { email: said.email });
-    const thanks = element("p", { class: "thanks", tabindex: "-1", dir: "auto" }, text);
-    const another = element(
-      "button",
-      { type: "button", class: "button", onclick: again },
-      texts.get("offline.another"),
-    );
-    const content = [...node.childNodes];
-    node.replaceChildren(thanks, another);
-    thanks.focus();
-    announce(text);
-
-    function again() {
-      [id, tried, isDone] = [uuid(), "", false];
-      message.input.value = "";
-      setSending(false);
-      node.replaceChildren(...content);
-      message.input.focus();
-    }
-  }
-
-  return {
-    node,
-    focus() {
-      const empty = fields.find(({ input }) => !input.value && input !== name.input) ?? message;
-      empty.input.focus({ preventScroll: true });
-    },
-    get text() {
-      return isDone ? "" : message.input.value;
-    },
-    get isDone() {
-      return isDone;
-    },
-  };
+  chat.addEventListener("change", show);
+  show();
 }

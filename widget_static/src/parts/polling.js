@@ -7,7 +7,6 @@ const LONGEST_BACKOFF_MS = 30_000;
 const LONGEST_URL = 2000;
 const LONGEST_TITLE = 300;
 const FINAL = ["session_not_found", "origin_not_allowed", "tenant_not_found"];
-const EXPIRING = "chat.session.expiring";
 const STILL_HERE = "chat.still_here";
 
 /** Stands in for the socket of `talk` until that is ready, or the talk another one. */
@@ -108,7 +107,7 @@ export function create({ api, chat, FRAME, Timers, cleanText, signal }, talk) {
     const wasExpiring = isExpiring;
     isExpiring = expiring_at !== null;
     if (isExpiring || (wasExpiring && session.expires_at))
-      talk.receive(EXPIRING, { session_id, at: session.expires_at, server_time });
+      talk.receive(FRAME.expiring, { session_id, at: session.expires_at, server_time });
   }
 
   function fail(error) {

@@ -1,78 +1,61 @@
-import { Memory } from "./forms/memory.js";
-import css from "./prechat.css";
+import css from "./forms/who.css";
+import { askWho } from "./forms/who.js";
 
 export const styles = css;
 
-export const texts = {
-  "prechat.intro": "Tell us who you are, so that we can reach you if the connection is lost.",
-  "prechat.name": "Name",
-  "prechat.email": "E-mail",
-  "prechat.start": "Start chatting",
-  "prechat.skip": "Skip",
-  "prechat.noName": "Please tell us your name.",
-  "prechat.noEmail": "Please write an e-mail address such as vera@shop.example.",
-};
+export { texts } from "./forms/who.js";
 
-// The server's rule.
-const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
+/** Asks who the visitor is before the first message. Loaded where the tenant wants that. */
+export function create(core) {
+  const { chat, settings, panel, composer, textBox, FRAME } = core;
+  let form = null;
+  let isAnswered = false;
+  // What the server does not have yet, and has to have of each further chat.
+  let answer = null;
+  let isTold = false;
 
-/** Asks for name and e-mail. `onDone({name, email})` with what was answered; null when skipped. Returns {node, focus()}. */
-export function create(core, { isRequired, onDone }) {
-  const { element, texts, cleanText } = core;
-  const memory = new Memory("prechat", core);
-  const kept = memory.read();
-  const name = field("prechat.name", { autocomplete: "name", maxlength: "200", dir: "auto" });
-  const email = field("prechat.email", { autocomplete: "email", maxlength: "254", type: "email", dir: "ltr" });
-  name.input.value = kept.name ?? "";
-  email.input.value = kept.email ?? "";
-  const problem = element("p", { class: "problem", id: "prechat-problem", role: "alert", hidden: true });
-  const skip = element("button", { type: "button", class: "button", onclick: () => finish(null) }, texts.get("prechat.skip"));
-  const start = element("button", { type: "submit", class: "button main" }, texts.get("prechat.start"));
-  const node = element(
-    "form",
-    { class: "prechat", novalidate: true, onsubmit: submit, oninput: keep },
-    element("p", { class: "intro" }, texts.get("prechat.intro")),
-    name.label,
-    email.label,
-    problem,
-    element("div", { class: "choices" }, isRequired ? null : skip, start),
-  );
+  const wish = () => settings.config.prechat;
+  const isKnown = () => Boolean(chat.talk?.facts?.customer_email || chat.talk?.facts?.customer_name);
+  // Whoever has written has been asked, or need not be.
+  const hasWritten = () =>
+    chat.store.outbox.length > 0 || chat.store.messages.some(({ sender_type }) => sender_type === "visitor");
 
-  function field(text, attributes) {
-    const input = element("input", { type: "text", required: isRequired, ...attributes });
-    return { input, label: element("label", {}, element("span", {}, texts.get(text)), input) };
+  function show() {
+    const isUnknown = !isKnown() && !settings.visitor && !isAnswered && !hasWritten();
+    // What the server knows of a restored chat's visitor comes with its connection.
+    const isWanted = wish() !== "off" && ["starting", "live"].includes(chat.phase) && isUnknown;
+    if (isWanted === Boolean(form)) return;
+    if (!isWanted) return hide();
+    form = askWho(core, { isRequired: wish() === "required", onDone });
+    const hadFocus = composer.contains(composer.getRootNode().activeElement);
+    composer.before(form.node);
+    panel.classList.add("asking");
+    if (hadFocus) form.focus();
   }
 
-  function keep() {
-    memory.write({ name: name.input.value, email: email.input.value });
+  function hide() {
+    form?.node.remove();
+    form = null;
+    panel.classList.remove("asking");
   }
 
-  function finish(answer) {
-    memory.clear();
-    onDone(answer);
+  function onDone(given) {
+    isAnswered = true;
+    answer = given;
+    hide();
+    textBox.focus();
+    tell();
   }
 
-  function submit(event) {
-    event.preventDefault();
-    const answer = { name: cleanText(name.input.value), email: cleanText(email.input.value) };
-    const isMissing = isRequired && !answer.name;
-    const isWrong = (isRequired || answer.email) && !EMAIL.test(answer.email);
-    if (isMissing) complain(name.input, "prechat.noName");
-    else if (isWrong) complain(email.input, "prechat.noEmail");
-    else finish(answer.name || answer.email ? answer : null);
+  function tell() {
+    if (answer && !isTold) isTold = chat.talk?.send(FRAME.identify, answer) ?? false;
   }
 
-  function complain(input, text) {
-    for (const { input: other } of [name, email]) {
-      other.removeAttribute("aria-invalid");
-      other.removeAttribute("aria-describedby");
-    }
-    input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", problem.id);
-    problem.textContent = texts.get(text);
-    problem.hidden = false;
-    input.focus();
-  }
-
-  return { node, focus: () => name.input.focus({ preventScroll: true }) };
+  chat.addEventListener("frame", ({ detail: { type, payload } }) => {
+    if (type !== FRAME.ready) return;
+    isTold = false;
+    if (!isKnown()) tell();
+  });
+  chat.addEventListener("change", show);
+  show();
 }

@@ -1,34 +1,24 @@
 import { makeAnnouncer } from "./talking/announcer.js";
 import avatarCss from "./talking/avatar.css";
 import { avatarOf, learnPictures, showAgent } from "./talking/avatar.js";
-import { countCharacters } from "./talking/counter.js";
+import { addBell } from "./talking/bell.js";
 import { arrangeByDay } from "./talking/days.js";
-import endCss from "./talking/end.css";
 import { followEnd } from "./talking/end.js";
-import expiryCss from "./talking/expiry.css";
-import { warnOfExpiry } from "./talking/expiry.js";
 import { standIn } from "./talking/fallback.js";
-import filesCss from "./talking/files.css";
-import { drawFile, takeFiles } from "./talking/files.js";
+import { holdPlace, takeFiles } from "./talking/files.js";
 import { keepFocus } from "./talking/focus.js";
 import { growWithText } from "./talking/grow.js";
-import { askForMessage } from "./talking/leave.js";
-import { pieces } from "./talking/links.js";
 import { keepDraft, keepPlace, markRow } from "./talking/memory.js";
-import { askWho } from "./talking/prechat.js";
-import { askRating } from "./talking/rating.js";
-import { settle } from "./talking/settle.js";
-import { addSound } from "./talking/sound.js";
+import { followNeeds } from "./talking/needs.js";
+import { waitForRating } from "./talking/rating.js";
+import { markEarlier, markRestored, withoutUnsaid } from "./talking/restored.js";
 import talkingCss from "./talking/talking.css";
-import { countInTitle } from "./talking/title.js";
 import toolsCss from "./talking/tools.css";
 import { addTools } from "./talking/tools.js";
 import { showTyping, tellTyping } from "./talking/typing.js";
-import { drawFailure } from "./talking/failure.js";
-import { markEarlier, markRestored, withoutUnsaid } from "./talking/restored.js";
 import { fitViewport } from "./talking/viewport.js";
 
-export const styles = [talkingCss, avatarCss, toolsCss, endCss, expiryCss, filesCss].join("");
+export const styles = [talkingCss, avatarCss, toolsCss].join("");
 
 export const texts = {
   restored: "Your chat has been restored",
@@ -36,22 +26,12 @@ export const texts = {
   "earlier.away": "Your earlier chat has ended because you were away for a while.",
   today: "Today",
   yesterday: "Yesterday",
-  retry: "Retry",
-  newMessages: { one: "1 new message", other: "{count} new messages" },
-  toNewest: "To the newest message",
-
-  charactersLeft: { one: "1 character left", other: "{count} characters left" },
-  charactersOver: { one: "1 character too many", other: "{count} characters too many" },
 
   attach: "Attach files",
-  dropFiles: "Drop files here to send them",
   emoji: "Emoji",
   soundOff: "Turn sound off",
   soundOn: "Turn sound on",
   download: "Download transcript",
-
-  expiring: "Nobody has written for a while. This chat will be closed in {time}.",
-  stillHere: "I'm still here",
 
   // More precise than what the core says by itself.
   "over.visitor": "You ended this chat. Thank you!",
@@ -78,9 +58,26 @@ export const texts = {
 
 /** What makes talking pleasant; `shared` is the core of the README. */
 export function create(shared) {
-  const core = { ...shared, announce: makeAnnouncer(shared), pictures: new Map() };
+  const draws = [];
+  const core = {
+    ...shared,
+    announce: makeAnnouncer(shared),
+    pictures: new Map(),
+    changed: () => shared.chat.dispatchEvent(new Event("change")),
+    /** From now on `draw(node, item)` adds to what has been drawn of each item. */
+    draw(draw) {
+      draws.push(draw);
+      core.transcript.improve({});
+    },
+  };
+  // These two first: what is half-written is shown by the others, and looked at.
+  waitForRating(core);
+  followNeeds(core);
   core.transcript.improve({
-    write: (text) => pieces(text).map((piece) => written(core, piece)),
+    write(text) {
+      core.seeText(text);
+      return [text];
+    },
     arrange: (items) => {
       // Days are told from the server's clock: the device's may be wrong.
       const now = new Date(Date.now() + core.chat.skew);
@@ -93,8 +90,8 @@ export function create(shared) {
       node.classList.toggle("follows", Boolean(follows));
       node.classList.toggle("followed", Boolean(isFollowed));
       if (kind === "agent" && !follows) node.prepend(avatarOf(core, name));
-      drawFile(core, node, item);
-      if (item.state === "failed") drawFailure(core, node, item);
+      holdPlace(node, item);
+      for (const draw of draws) draw(node, item);
     },
   });
   learnPictures(core);
@@ -102,25 +99,14 @@ export function create(shared) {
   tellTyping(core);
   showTyping(core);
   growWithText(core);
-  countCharacters(core);
   fitViewport(core);
   keepFocus(core);
   keepDraft(core);
   keepPlace(core);
   followEnd(core);
-  countInTitle(core);
   addTools(core);
   takeFiles(core);
-  askWho(core);
-  addSound(core);
-  warnOfExpiry(core);
-  askRating(core);
-  askForMessage(core);
-  settle(core);
+  addBell(core);
   standIn(core);
-}
-
-function written({ element }, { text, href }) {
-  if (!href) return text;
-  return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text);
+  core.changed();
 }

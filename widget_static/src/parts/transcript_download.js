@@ -6,15 +6,18 @@ export const texts = {
 
 const PAGE = 100;
 
-/** Saves what was said, as the server has it, as a plain text. Resolves when it is done or has failed. */
-export async function create({ chat, api, element, texts, warn, wordsOf }) {
-  const { shown } = chat;
-  warn("");
-  try {
-    save(element, nameOf(shown), transcriptOf(shown, await allMessages(api, shown), texts, wordsOf));
-  } catch {
-    warn(texts.get("transcriptFailed"));
+/** use() saves what was said, as the server has it, as a plain text. Resolves when it is done or has failed. */
+export function create({ chat, api, element, texts, warn, wordsOf }) {
+  async function use() {
+    const { shown } = chat;
+    warn("");
+    try {
+      save(element, nameOf(shown), transcriptOf(shown, await allMessages(api, shown), texts, wordsOf));
+    } catch {
+      warn(texts.get("transcriptFailed"));
+    }
   }
+  return { use };
 }
 
 async function allMessages(api, { session_id, session_key }) {

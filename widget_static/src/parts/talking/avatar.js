@@ -19,30 +19,15 @@ export function avatarOf({ api, element, icon, pictures }, name) {
 }
 
 /** Learns the pictures, by the agents' names, of those who have had the chat while this page was there. */
-export function learnPictures({ api, chat, transcript, pictures, FRAME }) {
-  function learn({ agent_name: name, agent_picture: picture }) {
+export function learnPictures({ chat, transcript, pictures }) {
+  function learn() {
+    const { agent_name: name, agent_picture: picture } = chat.talk?.facts ?? {};
     if (!name || pictures.get(name) === picture) return;
     pictures.set(name, picture);
     transcript.improve({});
-    chat.dispatchEvent(new CustomEvent("change"));
   }
-
-  // This part may have come after the frame that names the picture.
-  async function ask() {
-    const { session_id, session_key } = chat.shown;
-    try {
-      const page = await api.read(`session/${session_id}?after=${chat.store.lastSeq}&limit=1`, session_key);
-      learn(page.session);
-    } catch {
-      // The initials stand for it, until the next connection.
-    }
-  }
-
-  chat.addEventListener("frame", ({ detail: { type, payload } }) => {
-    const who = { [FRAME.ready]: payload.session, [FRAME.assigned]: payload }[type];
-    if (who) learn(who);
-  });
-  if (chat.talk?.agentName) ask();
+  chat.addEventListener("change", learn);
+  learn();
 }
 
 /** Shows above the messages, beside the name, who has the chat. */
@@ -54,7 +39,7 @@ export function showAgent(core) {
 
   function show() {
     const { phase, link, talk } = chat;
-    const name = phase === "live" && link === "ready" ? talk?.agentName : null;
+    const name = phase === "live" && link === "ready" ? talk?.facts.agent_name : null;
     const wanted = name ? `${pictures.get(name) ?? ""} ${name}` : "";
     if (wanted === look) return;
     look = wanted;

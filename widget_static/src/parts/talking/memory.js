@@ -1,7 +1,6 @@
 // What the next page and the other tabs need to go on where the visitor is.
 
 const SAVED_AFTER_MS = 300;
-const AT_END_PX = 60;
 // Read by storage.js, too: the chat's id, and for who does not read the end a message's seq and its place.
 const VIEW = "cc_chat_view";
 
@@ -42,7 +41,7 @@ export function keepPlace({ chat, transcript, signal }) {
 
   // The first message in sight, and how far below the list's edge it begins; nothing for who reads the end.
   function place() {
-    if (list.scrollHeight - list.clientHeight - list.scrollTop < AT_END_PX) return "";
+    if (chat.isAtEnd) return "";
     const top = (row) => Math.round(row.offsetTop - list.scrollTop);
     const row = [...list.querySelectorAll("[data-seq]")].find((each) => top(each) + each.offsetHeight > 0);
     return row ? `${row.dataset.seq} ${top(row)}` : "";

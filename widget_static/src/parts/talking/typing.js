@@ -1,5 +1,4 @@
 import { avatarOf } from "./avatar.js";
-import { whenConfigured } from "./settings.js";
 
 const TOLD_EVERY_MS = 3000;
 const PREVIEWED_EVERY_MS = 1000;
@@ -11,24 +10,24 @@ const SHOWN_MS = 6000;
  * tenant wants a preview, with the text as far as it is written.
  */
 export function tellTyping(core) {
-  const { chat, textBox, Timers, FRAME, MAX_TEXT, cleanText } = core;
+  const { chat, textBox, settings, Timers, FRAME, MAX_TEXT, cleanText } = core;
   const timers = new Timers();
+  const isPreviewed = () => settings.config.typing_preview === true;
   let isTold = false;
-  let isPreviewed = false;
   let told = "";
 
   function tell(is_typing) {
     isTold = is_typing;
     told = textBox.value;
-    const text = isPreviewed && is_typing ? [...cleanText(told)].slice(0, MAX_TEXT).join("") : undefined;
+    const text = isPreviewed() && is_typing ? [...cleanText(told)].slice(0, MAX_TEXT).join("") : undefined;
     chat.talk?.send(FRAME.typing, { is_typing, text });
   }
 
   // What was written since it was told last is told when its time has come.
   function tellNow() {
     tell(true);
-    const isNew = () => isPreviewed && isTold && textBox.value !== told;
-    timers.start("told", isPreviewed ? PREVIEWED_EVERY_MS : TOLD_EVERY_MS, () => isNew() && tellNow());
+    const isNew = () => isPreviewed() && isTold && textBox.value !== told;
+    timers.start("told", isPreviewed() ? PREVIEWED_EVERY_MS : TOLD_EVERY_MS, () => isNew() && tellNow());
   }
 
   function reset() {
@@ -50,7 +49,6 @@ export function tellTyping(core) {
   });
   // The arrival of the text says that the writing is over.
   chat.addEventListener("send", reset);
-  whenConfigured(core, ({ typing_preview }) => (isPreviewed = typing_preview === true));
 }
 
 /** Shows that the agent is writing: until the message comes, the connection goes, or nothing more is heard. */

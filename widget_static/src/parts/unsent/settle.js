@@ -24,5 +24,6 @@ export function settle({ chat, Timers, signal }) {
   }
 
   chat.addEventListener("change", look);
+  look();
   signal.addEventListener("abort", () => timers.clear());
 }

@@ -1,20 +1,7 @@
-import css from "./attachments.css";
+import { nameAndSize, PAGE, sizeText } from "./draw.js";
 
-export const styles = css;
-
-export const texts = {
-  "file.waiting": "Waiting…",
-  "file.remove": "Remove",
-  "file.progress": "Sending {name}",
-  "file.too_large": "This file is too large. At most {size} can be sent.",
-  "file.invalid": "This kind of file cannot be sent.",
-  "file.damaged": "This file could not be read. It may be damaged, or not what its name says.",
-  "file.network": "It could not be sent. Please check your connection and try again.",
-  "file.busy": "Too many files at once. Please wait a moment and try again.",
-  "file.session_over": "The chat ended before this file was sent.",
-  "file.lost": "It was not sent before the page was left. Please choose it again.",
-};
-
+// Looked at by talking/needs.js, too: the chat's id, and the names of the files that are not sent yet.
+const LOST = "cc_chat_files";
 const STALLED_AFTER_MS = 60_000;
 const BUSY = ["rate_limited", "busy", "unavailable"];
 // A pasted picture may have no name of its own.
@@ -22,34 +9,45 @@ const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
 const FINAL = ["too_large", "invalid", "damaged", "session_over"];
 
 /**
- * Sends files, one after the other, and shows them below the messages until each is one of them. They are kept
- * in memory alone: `note` is the item of sessionStorage that knows their names after a reload.
- * Returns {add(files), tellLost(names)}.
+ * Sends what is in `seen.files`, one file after the other, and shows them below the messages until each is one of
+ * them. They are kept in memory alone: after a reload only their names are known. Returns {send()}.
  */
-export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
-  const { api, chat, element, texts, textBox, transcript, announce, signal, Timers, uuid } = core;
+export function sendFiles(core) {
+  const { api, chat, element, icon, texts, textBox, transcript, announce, warn, settings, seen, signal, Timers, uuid } =
+    core;
   const timers = new Timers();
+  const rules = () => settings.config.attachments;
   let entries = [];
   let sessionId = chat.ids.sessionId;
   let request = null;
 
-  function add(files) {
+  function add() {
+    const files = seen.files.splice(0);
     if (!files.length) return;
+    // That the part could not be loaded is over.
+    warn("");
     chat.begin();
     for (const file of files) append({ file, name: file.name, size: file.size, problem: problemOf(file) });
     transcript.scrollToEnd();
     pump();
   }
 
-  function tellLost(names) {
-    for (const name of names) append({ name: String(name), problem: "lost" });
-    if (names.length) transcript.scrollToEnd();
+  // The page before may have been left with files that were not sent: they are gone, and the visitor must know.
+  function tellLost() {
+    try {
+      const { id, names } = JSON.parse(sessionStorage.getItem(LOST)) ?? {};
+      if (!id || id !== sessionId) return;
+      for (const name of names) append({ name: String(name), problem: "lost" });
+      transcript.scrollToEnd();
+    } catch {
+      // Storage is denied, or somebody else's.
+    }
   }
 
   // The server decides; this saves the way to it.
   function problemOf({ name, size, type }) {
-    if (size > rules.max_bytes) return "too_large";
-    const isKnown = rules.endings.some((ending) => name.toLowerCase().endsWith(ending));
+    if (size > rules().max_bytes) return "too_large";
+    const isKnown = rules().endings.some((ending) => name.toLowerCase().endsWith(ending));
     if (!isKnown && !PICTURE.test(type)) return "invalid";
     return size ? null : "damaged";
   }
@@ -85,7 +83,7 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
     entry.node.className = `message visitor upload-row ${state}`;
     transcript.change(() =>
       entry.node.replaceChildren(
-        element("div", { class: "bubble" }, element("div", { class: "file" }, icon(), what), bar || ""),
+        element("div", { class: "bubble" }, element("div", { class: "file" }, icon(PAGE), what), bar || ""),
         meta,
       ),
     );
@@ -94,15 +92,15 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
   }
 
   const problemText = (problem) =>
-    texts.get(`file.${problem}`, { size: sizeText(rules.max_bytes, texts.locale) });
+    texts.get(`file.${problem}`, { size: sizeText(rules()?.max_bytes, texts.locale) });
 
   // What a reload would lose, and choosing it again could bring.
   function keep() {
     const isSettled = ({ state, problem }) => state === "sent" || FINAL.includes(problem);
     const names = entries.filter((entry) => !isSettled(entry)).map(({ name }) => name);
     try {
-      if (names.length) sessionStorage.setItem(note, JSON.stringify({ id: chat.ids.sessionId, names }));
-      else sessionStorage.removeItem(note);
+      if (names.length) sessionStorage.setItem(LOST, JSON.stringify({ id: chat.ids.sessionId, names }));
+      else sessionStorage.removeItem(LOST);
     } catch {
       // Storage is denied: a reload says nothing.
     }
@@ -211,5 +209,7 @@ export function create(core, { rules, icon, nameAndSize, sizeText, note }) {
     timers.clear();
   });
 
-  return { add, tellLost };
+  tellLost();
+  add();
+  return { send: add };
 }

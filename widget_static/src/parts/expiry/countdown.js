@@ -1,21 +1,15 @@
-import { whenConfigured } from "./settings.js";
-
-const EXPIRING = "chat.session.expiring";
 const STILL_HERE = "chat.still_here";
 const WARNED_MS = 120_000;
 
 /**
  * Counts down the end of a chat that nobody uses, for as long as its tenant says; one click keeps it.
- * Beside the bubble, too.
+ * Beside the bubble, too. `seen.expiresAt` is when that is.
  */
-export function warnOfExpiry(core) {
-  const { chat, panel, composer, textBox, element, texts, announce, Timers } = core;
+export function warnOfExpiry({ chat, panel, composer, textBox, element, texts, announce, settings, seen, Timers, FRAME }) {
   const timers = new Timers();
   const corner = panel.parentNode.querySelector(".corner");
   const bar = makeBar("expiring", () => textBox.focus());
   const hint = makeBar("expiring hint", () => corner.querySelector(".launcher").focus());
-  let at = null;
-  let warned = WARNED_MS;
 
   function makeBar(name, moveFocus) {
     const text = element("p", { dir: "auto" });
@@ -32,11 +26,11 @@ export function warnOfExpiry(core) {
 
   function show() {
     timers.clear();
-    const left = at - (Date.now() + chat.skew);
-    const isOver = at === null || chat.phase !== "live" || left <= 0;
-    const isShown = !isOver && left <= warned;
-    if (isOver) at = null;
-    else timers.start("next", isShown ? left % 1000 || 1000 : left - warned, show);
+    const left = Date.parse(seen.expiresAt) - (Date.now() + chat.skew);
+    const isAhead = chat.phase === "live" && left > 0;
+    const isShown = isAhead && left <= warned();
+    if (isAhead) timers.start("next", isShown ? left % 1000 || 1000 : left - warned(), show);
+    else seen.expiresAt = null;
     if (isShown && bar.node.hidden) announce(texts.get("expiring", { time: spoken(left, texts.locale) }));
     bar.draw(isShown, countdown(left));
     hint.draw(isShown && !chat.isOpen, countdown(left));
@@ -48,25 +42,23 @@ export function warnOfExpiry(core) {
 
   // The server says it again if it sees this otherwise.
   function forget() {
-    at = null;
+    seen.expiresAt = null;
     show();
+  }
+
+  // As the server does, which tells of no chat before half of its time is over.
+  function warned() {
+    const { policy } = settings.config;
+    const wished = Math.min(policy?.expiry_warning_ms, policy?.session_expiry_ms / 2);
+    return wished > 0 ? wished : WARNED_MS;
   }
 
   composer.before(bar.node);
   corner.prepend(hint.node);
-  chat.addEventListener("frame", ({ detail: { type, payload } }) => {
-    if (type !== EXPIRING) return;
-    at = Date.parse(payload.at);
-    show();
-  });
-  chat.addEventListener("message", ({ detail }) => detail.sender_type !== "system" && forget());
-  chat.addEventListener("change", () => chat.phase !== "live" && at !== null && forget());
-  whenConfigured(core, ({ policy }) => {
-    // As the server does, which tells of no chat before half of its time is over.
-    const wished = Math.min(policy?.expiry_warning_ms, policy?.session_expiry_ms / 2);
-    warned = wished > 0 ? wished : WARNED_MS;
-    if (at !== null) show();
-  });
+  chat.addEventListener("frame", ({ detail: { type } }) => type === FRAME.expiring && show());
+  chat.addEventListener("message", show);
+  chat.addEventListener("change", () => seen.expiresAt && show());
+  show();
 }
 
 /** 1:05 for 65 seconds; what has begun counts. */

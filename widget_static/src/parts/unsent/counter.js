@@ -9,7 +9,6 @@ export function countCharacters({
   announce,
   MAX_TEXT,
   cleanText,
-  textLength,
 }) {
   const counter = element("div", { class: "counter", id: "counter", hidden: true });
   let left = MAX_TEXT;
@@ -17,7 +16,7 @@ export function countCharacters({
   function count() {
     const { value } = textBox;
     // Counting takes time that short texts need not cost.
-    left = value.length < MAX_TEXT - SHOWN_WITHIN ? MAX_TEXT : MAX_TEXT - textLength(cleanText(value));
+    left = value.length < MAX_TEXT - SHOWN_WITHIN ? MAX_TEXT : MAX_TEXT - [...cleanText(value)].length;
     counter.hidden = left > SHOWN_WITHIN;
     counter.classList.toggle("over", left < 0);
     counter.textContent = texts.get(left < 0 ? "charactersOver" : "charactersLeft", {
