@@ -1,6 +1,8 @@
 """A real Chromium against the real web process. Every test has a page with a profile of its own."""
 
 import os
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -15,6 +17,10 @@ from tests.factories import make_agent, make_tenant
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PATIENCE_MS = 60_000
+PLACES = ("Pacific/Honolulu", "America/Phoenix", "America/Lima", "America/Sao_Paulo", "Atlantic/Cape_Verde")
+PLACES += ("Africa/Lagos", "Asia/Dubai", "Asia/Dhaka", "Asia/Tokyo", "Pacific/Noumea", "Pacific/Auckland")
+# Where the browsers are, it is about noon: between two steps of a test, or of a chat, no new day begins.
+NOON_ZONE = min(PLACES, key=lambda zone: abs(datetime.now(ZoneInfo(zone)).hour - 12))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +39,7 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
 @pytest.fixture
 def browser_context_args(browser_context_args: dict, server) -> dict:
     """Pages close before the database is emptied, since they depend on the server; `page.goto("/agent/")` works."""
-    return {**browser_context_args, "base_url": server.url}
+    return {**browser_context_args, "base_url": server.url, "timezone_id": NOON_ZONE}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -13,6 +14,7 @@ from agents_app.models import Agent
 from sessions_app import presence, services
 from sessions_app.models import ChatSession, OfflineMessage, Tag, Tenant
 from tests.browser.apart import apart
+from tests.browser.conftest import NOON_ZONE
 from tests.browser.desk import Cuttable, Visitor, answer, begin, is_live, log_in, mine, queue, transcript
 from tests.browser.test_axe import found as found_by_axe
 from tests.factories import PASSWORD, actor, age, make_session, make_tenant, say
@@ -307,7 +309,7 @@ def test_filters_narrow_the_history_together(page, ended, abandoned, tenant, ser
 
 def test_the_history_of_certain_days(page, ended, abandoned, server):
     age(ended, days=10)
-    day = timezone.localtime() - timedelta(days=10)
+    day = timezone.localtime(timezone=ZoneInfo(NOON_ZONE)) - timedelta(days=10)
     show(page, "history/")
     expect(rows(page)).to_have_count(2)
     open_filters(page)

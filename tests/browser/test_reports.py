@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +15,7 @@ from agents_app.models import Agent
 from agents_app.services import release_chats_of_absent_agents
 from sessions_app.demo import Person, write_history
 from tests.browser.apart import apart
+from tests.browser.conftest import NOON_ZONE
 from tests.browser.desk import Visitor, answer, begin, log_in, mine, session_of, supervise
 from tests.browser.test_axe import found
 from tests.factories import PASSWORD, make_session
@@ -52,7 +54,7 @@ def wait_for(page: Page, condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not become so")
 
 
-def open_reports(page: Page, query: str = "timezone=UTC") -> Page:
+def open_reports(page: Page, query: str = urlencode({"timezone": NOON_ZONE})) -> Page:
     log_in(page, path=f"/agent/reports/?{query}")
     expect(page.get_by_role("heading", name="Reports", exact=True)).to_be_visible()
     return page
