@@ -350,7 +350,7 @@ test("a language has its name, nonsense stays as it is", () => {
 
 test("the clock at the visitor's place is told, of a zone that is none nothing is", () => {
   const noon = Date.parse("2026-03-02T12:00:00Z");
-  assert.equal(localTime("America/New_York", noon, "en-GB"), "7:00, America/New York");
+  assert.equal(localTime("America/New_York", noon, "en-GB"), "07:00, America/New York");
   assert.match(localTime("America/New_York", noon, "en-US"), /^7:00\sAM, /);
   assert.equal(localTime("Mars/Olympus", noon, "en-GB"), "");
   assert.equal(localTime("", noon, "en-GB"), "");

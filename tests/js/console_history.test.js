@@ -164,7 +164,7 @@ test("an open chat says who has it", () => {
 
 test("when it was is as short as it can be told", () => {
   const now = new Date(2026, 2, 2, 12);
-  assert.match(shortDay(new Date(2026, 2, 2, 9, 5), now, "en-GB"), /^9:05$/);
+  assert.match(shortDay(new Date(2026, 2, 2, 9, 5), now, "en-GB"), /^09:05$/);
   assert.equal(shortDay(new Date(2026, 2, 1, 9), now, "en-GB"), "Yesterday");
   assert.equal(shortDay(new Date(2026, 0, 12), now, "en-GB"), "12 Jan");
   assert.equal(shortDay(new Date(2025, 0, 12), now, "en-GB"), "12 Jan 2025");

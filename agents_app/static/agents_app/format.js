@@ -34,15 +34,17 @@ export function since(iso, now) {
   return Number.isNaN(at) ? null : now - at;
 }
 
+/** As clocks are read there: `1:54 AM` or `01:54`. (`hour: "numeric"` would take the nought away.) */
 export function formatTime(iso, locale) {
-  return new Date(iso).toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
+  return new Date(iso).toLocaleTimeString(locale, { timeStyle: "short" });
 }
 
 /** A time of today, else with its day. */
 function formatMoment(iso, now, locale) {
   const isToday = new Date(iso).toDateString() === new Date(now).toDateString();
-  const options = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
-  return isToday ? formatTime(iso, locale) : new Date(iso).toLocaleString(locale, options);
+  const time = formatTime(iso, locale);
+  const day = new Date(iso).toLocaleDateString(locale, { day: "numeric", month: "short" });
+  return isToday ? time : `${day}, ${time}`;
 }
 
 /** `Today`, `Yesterday` or a date, by the reader's calendar. */
@@ -257,7 +259,7 @@ export function languageName(tag) {
 export function localTime(timezone, now, locale) {
   if (!timezone) return "";
   try {
-    const clock = { hour: "numeric", minute: "2-digit", timeZone: timezone };
+    const clock = { timeStyle: "short", timeZone: timezone };
     return `${new Date(now).toLocaleTimeString(locale, clock)}, ${timezone.replaceAll("_", " ")}`;
   } catch {
     return "";
