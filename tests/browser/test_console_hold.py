@@ -238,9 +238,16 @@ def test_on_a_phone_the_hold_is_among_the_details_and_on_its_key(page, alice, se
     page.set_viewport_size({"width": 320, "height": 600})
     page.get_by_role("button", name="Details").click()
     expect(keep(page)).to_be_in_viewport(ratio=1)
-    assert found(page, "#visitor") == []
+    details = page.get_by_role("main", name="Visitor")
+    assert found(page) == []
     keep(page).click()
-    expect(panel(page)).to_contain_text(HELD)
+    expect(details).to_contain_text(HELD)
+    page.set_viewport_size({"width": 1000, "height": 600})
+    expect(panel(page)).to_be_visible()
+    expect(page.get_by_role("main")).to_have_count(1)
+    page.set_viewport_size({"width": 320, "height": 600})
+    page.get_by_role("button", name="Details").click()
+    expect(details).to_be_visible()
     expect(page.get_by_role("button", name="Back to the chat")).to_be_focused()
     page.keyboard.press("Enter")
     let_go(page).click()

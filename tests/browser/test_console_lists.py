@@ -628,9 +628,18 @@ def test_without_a_connection_nobody_is_shown_as_there(page, alice, server):
     colours = "dots => dots.map(dot => getComputedStyle(dot).backgroundColor)"
     online = dots.evaluate_all(colours)
     assert len(set(online)) == 1
+    words = [
+        mine(page).locator("[data-part=presence]"),
+        page.locator("#chat-subtitle"),
+        page.locator("#visitor-presence"),
+    ]
+    for heard in words:
+        expect(heard).to_have_text(re.compile(r"^\s*online\s*$", re.IGNORECASE))
     cut.cut()
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
     assert set(dots.evaluate_all(colours)).isdisjoint(online)
+    for heard, told in zip(words, ("", "Was online", "Was online"), strict=True):
+        expect(heard).to_have_text(told)
     cut.mend()
     expect(page.locator("#connection")).to_be_empty()
     assert dots.evaluate_all(colours) == online

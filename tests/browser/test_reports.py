@@ -235,6 +235,23 @@ def test_what_needs_an_answer_meanwhile_is_told_on_the_reports_and_leads_back(pa
     expect(mine(page)).to_contain_text("My order is late")
 
 
+def test_without_a_network_the_reports_say_so_and_promise_nothing(page: Page, supervisor):
+    open_reports(page)
+    expect(page.locator("#connection")).to_be_empty()
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_have_text("You are offline.")
+    page.context.set_offline(False)
+    expect(page.locator("#connection")).to_be_empty()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_the_reports_are_as_wide_as_the_screen(page: Page, history, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    open_reports(page)
+    wait_for(page, lambda: page.locator(DRAWN).evaluate_all(PAINTED))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_an_admin_who_is_no_agent_has_no_chats_to_be_there_for(page: Page, tenant):
     apart(User.objects.create_superuser, "root", password=PASSWORD)
     sockets = []

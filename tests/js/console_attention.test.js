@@ -448,5 +448,6 @@ test("the connection is told of while something is wrong", () => {
   assert.equal(connectionText({ ...well, isLive: false, hasBeenLive: false }), "Connecting…");
   assert.equal(connectionText({ ...well, isLive: false, goneMs: 15_001 }), "Reconnecting… No answer yet.");
   assert.equal(connectionText({ ...well, goneMs: 15_001 }), "");
-  assert.match(connectionText({ ...well, isOnline: false }), /^You are offline/);
+  assert.equal(connectionText({ ...well, isOnline: false }), "You are offline.");
+  assert.match(connectionText({ ...well, isOnline: false, keepsTexts: true }), /^You are offline\. What you write is sent/);
 });

@@ -11,6 +11,7 @@ import {
   initial,
   invitationText,
   lastLine,
+  lastPresenceText,
   othersTypingText,
   overText,
   presenceMark,
@@ -84,6 +85,17 @@ test("presence is told in words, with the time until the sweep", () => {
   assert.equal(presenceText(gone(370), NOW), "Gone for 6:10, about to be abandoned");
   assert.equal(presenceText({ ...gone(370), status: "abandoned" }, NOW), "Last seen 6 min ago");
   assert.equal(presenceText({ ...gone(0), last_seen_at: null }, NOW), "Gone");
+});
+
+test("a console that is cut off tells what was, and counts nothing of what it cannot know", () => {
+  const held_until = new Date(NOW + 60_000).toISOString();
+  const gone = { status: "active", presence: "gone", last_seen_at: ago(130), disconnect_timeout_ms: 300_000 };
+  assert.equal(lastPresenceText(gone, NOW), "Was gone");
+  assert.equal(lastPresenceText({ ...gone, presence: "online" }, NOW), "Was online");
+  assert.equal(lastPresenceText({ ...gone, presence: "away" }, NOW), "Was away (tab hidden)");
+  const held = lastPresenceText({ ...gone, presence: "online", held_until }, NOW, "en-GB");
+  assert.equal(held, `Was online, held open until ${formatTime(held_until, "en-GB")}`);
+  assert.equal(lastPresenceText({ ...gone, status: "ended" }, NOW), "Last seen 2 min ago");
 });
 
 test("a chat that is held tells the time before which no rule takes it, and not an earlier one", () => {

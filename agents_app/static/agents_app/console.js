@@ -14,7 +14,7 @@ import { OfflineView } from "./offline.js";
 import { Rail } from "./rail.js";
 import { ConsoleState } from "./state.js";
 import { TeamView } from "./team.js";
-import { Unseen } from "./unseen.js";
+import { unseenNews } from "./unseen.js";
 
 const RENDER_AFTER_MS = 16;
 const BEAT_MS = 10_000;
@@ -22,9 +22,8 @@ const BEAT_MS = 10_000;
 const config = JSON.parse(document.getElementById("console-config").textContent);
 const root = document.getElementById("console");
 const api = new Api(config.csrf_cookie);
-const unseenNotes = new Unseen(() => localStorage, config.agent_id, "notes");
-const arrivals = new Unseen(() => localStorage, config.agent_id, "arrivals");
-const state = new ConsoleState({ MessageStore, unseenNotes, arrivals });
+const news = unseenNews(() => localStorage, config.agent_id);
+const state = new ConsoleState({ MessageStore, ...news });
 const drafts = new Drafts(() => sessionStorage, config.agent_id);
 
 // The socket
@@ -170,11 +169,15 @@ detailsClose.addEventListener("click", () => {
   details.focus();
 });
 
-/** Where there is one pane only, the visitor panel takes the place of the chat. */
+/** Where there is one pane only, the visitor panel takes the place of the chat: it is what the page is about then. */
 function showDetails(isShown) {
+  document.getElementById("visitor").role = isShown ? "main" : null;
   details.setAttribute("aria-expanded", String(isShown));
   root.classList.toggle("shows-details", isShown);
 }
+
+// There is room for both (again), and for one main part only.
+matchMedia("(max-width: 899px)").addEventListener("change", () => showDetails(false));
 
 function isVisible() {
   return document.visibilityState === "visible";
@@ -184,8 +187,7 @@ document.addEventListener("visibilitychange", scheduleRender);
 addEventListener("focus", scheduleRender);
 // Another tab of this browser has seen a note or a new chat, or heard of one.
 addEventListener("storage", () => {
-  unseenNotes.read();
-  arrivals.read();
+  for (const unseen of Object.values(news)) unseen.read();
   scheduleRender();
 });
 setInterval(renderClock, 1000);

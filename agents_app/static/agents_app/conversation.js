@@ -6,6 +6,7 @@ import {
   heldText,
   invitationText,
   isOver,
+  lastPresenceText,
   othersTypingText,
   overText,
   presenceMark,
@@ -130,7 +131,8 @@ export class ConversationView {
 
   #renderHeading(session) {
     setText(this.#byId("chat-title"), visitorName(session));
-    setText(this.#byId("chat-subtitle"), presenceText(session, this.#state.now));
+    const tell = this.#state.isCutOff ? lastPresenceText : presenceText;
+    setText(this.#byId("chat-subtitle"), tell(session, this.#state.now));
     const isMine = this.#state.isMine(session);
     const mayDecide = isMine || this.#mayTakeOver(session);
     const isQueued = session.status === "queued";

@@ -6,8 +6,8 @@ import { Attention } from "./attention.js";
 import { AvailabilityMenu, LABELS } from "./availability.js";
 import { Chime } from "./chime.js";
 import { Claims } from "./claims.js";
-import { setText } from "./dom.js";
-import { connectionText, visitorName } from "./format.js";
+import { ConnectionLine } from "./connection_line.js";
+import { visitorName } from "./format.js";
 import { KEYS, Keyboard, isTextField, keyLabel } from "./keys.js";
 import { Palette } from "./palette.js";
 import { Preferences } from "./preferences.js";
@@ -29,14 +29,14 @@ export class Desk {
   #settings;
   #palette;
   #actions;
-  // This machine's milliseconds when the connection was last there.
-  #liveAt = Date.now();
+  #connectionLine;
 
   /** `goTo({view, chat, filters})` goes to a place of the console. */
   constructor(state, { api, connection, config, composer, goTo }) {
     this.#state = state;
     this.#api = api;
     this.#connection = connection;
+    this.#connectionLine = new ConnectionLine(state, connection, { keepsTexts: true });
     this.#composer = composer;
     this.#goTo = goTo;
     const storage = () => localStorage;
@@ -62,7 +62,6 @@ export class Desk {
     });
     this.#actions = this.#makeActions();
     new Keyboard(this.#actions, { preferences, isMac });
-    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#showConnection());
   }
 
   /** The payload of a ping. */
@@ -80,21 +79,7 @@ export class Desk {
   tick(title) {
     this.#alerts.update(false);
     this.#alerts.render(title);
-    this.#showConnection();
-  }
-
-  #showConnection() {
-    const { loaded } = this.#state;
-    const isLive = this.#connection.state === "ready";
-    if (isLive) this.#liveAt = Date.now();
-    const text = connectionText({
-      isLive,
-      isOnline: navigator.onLine,
-      hasBeenLive: loaded,
-      goneMs: Date.now() - this.#liveAt,
-    });
-    setText(document.getElementById("connection"), text);
-    document.documentElement.classList.toggle("is-disconnected", text !== "");
+    this.#connectionLine.render();
   }
 
   /** Who was away only because nothing moved need not wait for the next beat. */

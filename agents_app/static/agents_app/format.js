@@ -104,7 +104,14 @@ export function presenceText(session, now, locale) {
   return `Gone for ${formatSpan(gone)}, about to be abandoned`;
 }
 
-/** The same for a row, as short as it can be told: what is about to take an open chat; empty where nothing is. */
+/** What was known of it last, by a console that is cut off: nobody is known to be there any more, or gone. */
+export function lastPresenceText(session, now, locale) {
+  if (isOver(session)) return presenceText(session, now, locale);
+  const was = session.presence === "away" ? "away (tab hidden)" : session.presence;
+  return [`Was ${was}`, heldText(session, now, locale)].filter(Boolean).join(", ");
+}
+
+/** What is about to take an open chat, for a row, as short as it can be told; empty where nothing is. */
 export function presenceMark(session, now) {
   if (isOver(session)) return "";
   if (session.presence !== "gone") {
@@ -238,8 +245,8 @@ export function shortUrl(address) {
 const SOON_MS = 15_000;
 
 /** What to say about the connection, which has been missing for `goneMs`; nothing while all is well. */
-export function connectionText({ isLive, isOnline, hasBeenLive, goneMs = 0 }) {
-  if (!isOnline) return "You are offline. What you write is sent when you are back.";
+export function connectionText({ isLive, isOnline, hasBeenLive, goneMs = 0, keepsTexts = false }) {
+  if (!isOnline) return `You are offline.${keepsTexts ? " What you write is sent when you are back." : ""}`;
   if (isLive) return "";
   const text = hasBeenLive ? "Reconnecting…" : "Connecting…";
   return goneMs > SOON_MS ? `${text} No answer yet.` : text;

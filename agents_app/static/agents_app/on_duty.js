@@ -11,11 +11,11 @@ import { Api } from "./api.js";
 import { Attention } from "./attention.js";
 import { Chime } from "./chime.js";
 import { Claims } from "./claims.js";
+import { ConnectionLine } from "./connection_line.js";
 import { setText } from "./dom.js";
-import { connectionText } from "./format.js";
 import { Preferences } from "./preferences.js";
 import { ConsoleState } from "./state.js";
-import { Unseen } from "./unseen.js";
+import { unseenNews } from "./unseen.js";
 import { MessageStore } from "../widget/store.js";
 
 const config = JSON.parse(document.getElementById("agent-config").textContent);
@@ -23,9 +23,8 @@ const title = document.title;
 const calls = document.getElementById("calls");
 const storage = () => localStorage;
 
-const unseenNotes = new Unseen(storage, config.agent_id, "notes");
-const arrivals = new Unseen(storage, config.agent_id, "arrivals");
-const state = new ConsoleState({ MessageStore, unseenNotes, arrivals });
+const news = unseenNews(storage, config.agent_id);
+const state = new ConsoleState({ MessageStore, ...news });
 // Who was away only because nothing moved need not wait for the next beat.
 const isAutoAway = () => state.agent?.availability === "online" && state.agent.state === "away";
 const activity = new Activity({ onUse: () => isAutoAway() && connection.send("ping", ping()) });
@@ -42,9 +41,7 @@ const alerts = new Alerts(state, {
   chime: new Chime(),
   onOpen: (chat) => location.assign(formatAddress(config.base, { view: "inbox", chat })),
 });
-
-// This machine's milliseconds when the connection was last there.
-let liveAt = Date.now();
+const line = new ConnectionLine(state, connection);
 
 connection.addEventListener("frame", ({ detail: { type, payload } }) => {
   const mayRead = state.agent?.is_supervisor;
@@ -71,28 +68,12 @@ function render(isSnapshot = false) {
   const count = state.queue.length + state.unanswered;
   calls.hidden = count === 0;
   setText(calls.querySelector("span"), count === 1 ? "1 chat needs an answer" : `${count} chats need an answer`);
-  showConnection();
+  line.render();
 }
 
-function showConnection() {
-  const isLive = connection.state === "ready";
-  if (isLive) liveAt = Date.now();
-  setText(
-    document.getElementById("connection"),
-    connectionText({
-      isLive,
-      isOnline: navigator.onLine,
-      hasBeenLive: state.loaded,
-      goneMs: Date.now() - liveAt,
-    }),
-  );
-}
-
-for (const type of ["online", "offline"]) addEventListener(type, showConnection);
 addEventListener("storage", () => {
-  unseenNotes.read();
-  arrivals.read();
+  for (const unseen of Object.values(news)) unseen.read();
   render();
 });
-setInterval(showConnection, 1000);
+setInterval(() => line.render(), 1000);
 connection.open();

@@ -51,10 +51,10 @@ function updateRow(node, session, { state, drafts, path, note }) {
   setText(part(node, "name"), visitorName(session));
   part(node, "dot").hidden = isOver(session);
   part(node, "dot").dataset.presence = session.presence;
-  const mark = presenceMark(session, state.now);
+  const mark = state.isCutOff ? "" : presenceMark(session, state.now);
   // Said once: whoever is gone is told of with the time.
   const isTold = isOver(session) || (mark && session.presence === "gone");
-  setText(part(node, "presence"), isTold ? "" : session.presence);
+  setText(part(node, "presence"), isTold || state.isCutOff ? "" : session.presence);
   setOptional(part(node, "mark"), mark || (!isOver(session) && state.isBack(id) ? "back" : ""));
 
   const waited = isOver(session) ? null : since(session.waiting_since, state.now);

@@ -23,6 +23,8 @@ export class ConsoleState {
   chats = new Map();
   /** The chat on the screen. */
   openId = null;
+  /** Whether all this may be old, since the server cannot be reached: ConnectionLine says so. */
+  isCutOff = false;
 
   #MessageStore;
   #clock;

@@ -21,8 +21,9 @@ export function loadText({ load, capacity }) {
   return capacity === null ? `${load} ${chats}` : `${load} of ${capacity} chats`;
 }
 
-export function stateText({ state, last_seen_at: lastSeenAt }, now) {
+export function stateText({ state, last_seen_at: lastSeenAt }, now, { isCutOff = false } = {}) {
   const gone = since(lastSeenAt, now);
+  if (isCutOff && state !== "offline") return `Was ${state}`;
   if (state !== "offline") return STATE_WORDS[state];
   return gone === null ? "Never here" : `Offline, last seen ${describeSpan(gone)} ago`;
 }
@@ -99,7 +100,6 @@ export class TeamView {
     this.#byId("team-reassign").hidden = !this.#state.agent?.is_supervisor || waiting.length === 0;
     this.#byId("waits-empty").hidden = waiting.length > 0;
     this.#byId("waits-table").hidden = waiting.length === 0;
-    this.#byId("waits-table").querySelector("thead [data-website]").hidden = !this.#hasWebsites;
     reconcile(this.#byId("waits"), waiting, {
       key: (session) => session.session_id,
       create: () => fromTemplate("waits-template"),
@@ -121,8 +121,7 @@ export class TeamView {
     setText(part(node, "wait"), formatSpan(since(session.waiting_since, now)));
     // The table says already that they wait.
     setText(part(node, "who"), session.status === "queued" ? "Queue" : statusText(session, agent?.id));
-    setText(part(node, "website"), session.tenant_name);
-    part(node, "website").hidden = !this.#hasWebsites;
+    setOptional(part(node, "website"), this.#hasWebsites ? session.tenant_name : "");
   }
 
   #updateAgent(node, agent) {
@@ -135,7 +134,7 @@ export class TeamView {
     setText(part(node, "name"), agent.name);
     setOptional(part(node, "me"), isMe ? "you" : "");
     part(node, "dot").dataset.presence = agent.state === "offline" ? "gone" : agent.state;
-    setText(part(node, "state"), stateText(agent, this.#state.now));
+    setText(part(node, "state"), stateText(agent, this.#state.now, this.#state));
     const link = part(node, "load");
     link.href = formatAddress(this.#base, {
       view: "all",

@@ -72,6 +72,14 @@ export class Unseen {
   }
 }
 
+/** The kinds of news that there are, by the names under which ConsoleState takes them. */
+export function unseenNews(storage, agentId) {
+  return {
+    unseenNotes: new Unseen(storage, agentId, "notes"),
+    arrivals: new Unseen(storage, agentId, "arrivals"),
+  };
+}
+
 /** Of two times in the server's form, to the microsecond, which Date does not tell apart. */
 function isLater(at, than) {
   if (!at || !than) return Boolean(at);

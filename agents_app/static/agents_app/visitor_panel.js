@@ -10,6 +10,7 @@ import {
   isOver,
   languageName,
   lastLine,
+  lastPresenceText,
   localTime,
   outcomeText,
   overText,
@@ -65,7 +66,8 @@ export class VisitorPanel {
     setText(document.getElementById("visitor-name"), visitorName(session));
     const presence = document.getElementById("visitor-presence");
     part(presence, "dot").dataset.presence = session.presence;
-    setText(part(presence, "text"), presenceText(session, now));
+    const tell = this.#state.isCutOff ? lastPresenceText : presenceText;
+    setText(part(presence, "text"), tell(session, now));
     setOptional(document.getElementById("visitor-over"), `${overText(session, now)} ${stageText(session)}`.trim());
 
     const visitor = openChat?.visitor ?? {};
