@@ -3,7 +3,7 @@ from datetime import timedelta
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
-from django.forms import ModelForm, Select
+from django.forms import ModelForm, MultiWidget, Select, TextInput
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -56,6 +56,29 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class LocaleInput(MultiWidget):
+    """One of the languages that the widget speaks, or any other tag: with its country, or of a language for which a
+    site brings the words itself."""
+
+    ANOTHER = ""
+    use_fieldset = False
+
+    def __init__(self) -> None:
+        choices = [*Tenant.Locale.choices, (self.ANOTHER, "another one:")]
+        other = TextInput({"placeholder": "such as pt-BR or it", "aria-label": "Another language", "size": 16})
+        super().__init__({"": Select(choices=choices), "other": other})
+
+    def decompress(self, value: str | None) -> list[str | None]:
+        return [value, ""] if value in Tenant.Locale.values else [self.ANOTHER, value]
+
+    def value_from_datadict(self, *args) -> str:
+        chosen, other = super().value_from_datadict(*args)
+        return (other or "").strip() if chosen == self.ANOTHER else chosen
+
+    def id_for_label(self, id_: str) -> str:
+        return f"{id_}_0"
+
+
 @admin.register(Tenant)
 class TenantAdmin(admin.ModelAdmin):
     list_display = ("name", "slug", "is_active", "websites", "created_at")
@@ -105,11 +128,14 @@ class TenantAdmin(admin.ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Tenant | None = None, **options) -> type[ModelForm]:
         form = super().get_form(request, obj, **options)
         if locale := form.base_fields.get("locale"):  # there is none for who may only look
-            choices = dict(Tenant.Locale.choices)
-            if obj:
-                choices.setdefault(obj.locale, obj.locale)  # such as pt-BR: it must not change with another field
-            locale.widget = Select(choices=choices.items())
+            locale.widget = LocaleInput()
         return form
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.locale.split("-")[0] not in Tenant.Locale.values:
+            text = f"The widget does not speak “{obj.locale}”: where the page does not bring the words, it is English."
+            self.message_user(request, text, messages.WARNING)
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else {"slug": ("name",)}

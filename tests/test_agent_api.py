@@ -240,18 +240,37 @@ def test_an_admin_ends_chats_and_changes_no_transcript(admin, tenant, vera):
     assert admin.get("/admin/sessions_app/message/add/").status_code == 403
 
 
-def locales_of(admin, tenant) -> list[str]:
-    page = admin.get(f"/admin/sessions_app/tenant/{tenant.pk}/change/")
-    return [value for value, _ in page.context["adminform"].form.fields["locale"].widget.choices]
+def change_tenant(admin, tenant, **changes):
+    """What the admin answers to the tenant's form, filled in as it is but for these."""
+    address = f"/admin/sessions_app/tenant/{tenant.pk}/change/"
+    form = admin.get(address).context["adminform"].form
+    data = {name: form.initial.get(name) or "" for name in form.fields} | {"allowed_origins": ""}
+    data["locale"], data["locale_other"] = form.fields["locale"].widget.decompress(form.initial["locale"])
+    data = {name: "on" if value is True else value for name, value in (data | changes).items() if value is not False}
+    return admin.post(address, data, follow=True)
 
 
-def test_the_languages_of_the_widget_are_offered_and_one_that_was_set_before_stays(admin, tenant):
+def test_the_languages_of_the_widget_are_offered(admin, tenant):
     parts = (Path(settings.BASE_DIR) / "widget_static" / "src" / "parts").glob("locale_*.js")
-    offered = locales_of(admin, tenant)
-    assert set(offered) == {"auto", "en"} | {part.stem.removeprefix("locale_") for part in parts}
-    Tenant.objects.update(locale="pt-BR")
-    assert locales_of(admin, tenant) == [*offered, "pt-BR"]
+    form = admin.get(f"/admin/sessions_app/tenant/{tenant.pk}/change/").context["adminform"].form
+    chosen, _ = form.fields["locale"].widget.widgets
+    offered = {value for value, _ in chosen.choices}
+    assert offered == {"auto", "en", ""} | {part.stem.removeprefix("locale_") for part in parts}
     assert admin.get("/admin/sessions_app/tenant/add/").status_code == 200
+
+
+def test_any_other_language_can_be_written_down_stays_and_is_told_to_be_none_of_the_widgets(admin, tenant):
+    def told(page) -> bool:
+        return any("does not speak" in str(message) for message in page.context["messages"])
+
+    assert not told(change_tenant(admin, tenant, locale="de", locale_other="it"))
+    assert Tenant.objects.get().locale == "de", "what is not asked for does not count"
+    assert not told(change_tenant(admin, tenant, locale="", locale_other=" pt-BR "))
+    assert Tenant.objects.get().locale == "pt-BR"
+    change_tenant(admin, tenant, title="Talk to us")
+    assert Tenant.objects.get().locale == "pt-BR"
+    assert told(change_tenant(admin, tenant, locale="", locale_other="it"))
+    assert Tenant.objects.get().locale == "it"
 
 
 def test_the_migration_writes_down_what_widgets_made_of_a_language_that_is_none(tenant):
@@ -316,16 +335,14 @@ def test_a_tenant_that_has_chats_is_switched_off_and_not_deleted(admin, tenant, 
         ("primary_color", "red"),
         ("locale", "Klingon"),
         ("locale", ""),
+        ("locale", "English"),
         ("disconnect_timeout_seconds", "149"),
         ("session_expiry_seconds", "200"),
         ("heartbeat_interval_seconds", "1"),
     ],
 )
 def test_a_tenant_that_cannot_work_is_refused_with_a_sentence(admin, tenant, field, value):
-    form = admin.get(f"/admin/sessions_app/tenant/{tenant.pk}/change/").context["adminform"].form
-    data = {name: form.initial.get(name) or "" for name in form.fields} | {"allowed_origins": "", field: value}
-    data = {name: "on" if value is True else value for name, value in data.items() if value is not False}
-    response = admin.post(f"/admin/sessions_app/tenant/{tenant.pk}/change/", data)
+    response = change_tenant(admin, tenant, **{field: value})
 
     assert response.status_code == 200
     assert response.context["errors"]
