@@ -1,6 +1,7 @@
 import django.db.models.functions.text
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from sessions_app.migrations._indexes import BuildIndex
 
 BATCH = 10_000
 
@@ -36,7 +37,7 @@ class Migration(migrations.Migration):
         # Not the limits of those who serve: an index over millions of rows takes minutes, and waits for whoever writes.
         migrations.RunSQL("SET statement_timeout = 0; SET lock_timeout = 0", migrations.RunSQL.noop),
         migrations.RunPython(tell_when_accepted, migrations.RunPython.noop),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("closed_at__isnull", False)),
@@ -44,7 +45,7 @@ class Migration(migrations.Migration):
                 name="session_history_reason",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("stage", ""), _negated=True),
@@ -52,7 +53,7 @@ class Migration(migrations.Migration):
                 name="session_history_stage",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("closed_at__isnull", False)),
@@ -60,7 +61,7 @@ class Migration(migrations.Migration):
                 name="session_history_agent",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("previous_session_id__isnull", False)),
@@ -68,7 +69,7 @@ class Migration(migrations.Migration):
                 name="session_previous",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 models.F("tenant"),
@@ -78,7 +79,7 @@ class Migration(migrations.Migration):
                 name="session_email",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 fields=["tenant", "created_at"],
@@ -93,7 +94,7 @@ class Migration(migrations.Migration):
                 name="session_started",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("status", "abandoned")),
@@ -102,7 +103,7 @@ class Migration(migrations.Migration):
                 name="session_abandoned",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="chatsession",
             index=models.Index(
                 condition=models.Q(("previous_outcome", ""), _negated=True),
@@ -111,7 +112,7 @@ class Migration(migrations.Migration):
                 name="session_not_restored",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="sessionevent",
             index=models.Index(
                 condition=models.Q(("to_status", "abandoned")),
@@ -120,7 +121,7 @@ class Migration(migrations.Migration):
                 name="event_abandoned",
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="sessionevent",
             index=models.Index(condition=models.Q(("reason", "reopened")), fields=["session"], name="event_reopened"),
         ),
