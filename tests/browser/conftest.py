@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from agents_app.models import CannedReply
 from tests.browser.apart import apart
 from tests.browser.desk import is_live, log_in
 from tests.browser.shop import Shop
@@ -100,3 +101,13 @@ def desk_of(new_context):
         return is_live(log_in(page, username, path=path))
 
     return desk_of
+
+
+@pytest.fixture
+def canned(tenant):
+    for shortcut, text in (
+        ("hello", "Hello {{visitor.name}}, this is {{agent.name}}."),
+        ("mail", "I write to {{visitor.email}} today."),
+        ("return", "You may send it back for 30 days."),
+    ):
+        CannedReply.objects.create(tenant=tenant, shortcut=shortcut, text=text)

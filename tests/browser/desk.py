@@ -112,6 +112,40 @@ def answer(page: Page, text: str) -> None:
     message_box(page).press("Enter")
 
 
+def note_box(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Private note")
+
+
+def write_note(page: Page, text: str) -> None:
+    page.get_by_role("radio", name="Note").check()
+    note_box(page).fill(text)
+    note_box(page).press("Enter")
+
+
+def notes(page: Page) -> Locator:
+    return transcript(page).locator(".note")
+
+
+def dialog(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def drop(page: Page, selector: str, files: list[tuple[str, str, int]], event: str = "drop") -> None:
+    """Drops or pastes files, (name, type, size)."""
+    page.evaluate(
+        """([selector, files, event]) => {
+            const data = new DataTransfer();
+            for (const [name, type, size] of files) data.items.add(new File([new Uint8Array(size)], name, { type }));
+            const init = { bubbles: true, cancelable: true };
+            const fired = event === "paste"
+                ? new ClipboardEvent("paste", { ...init, clipboardData: data })
+                : new DragEvent(event, { ...init, dataTransfer: data });
+            document.querySelector(selector).dispatchEvent(fired);
+        }""",
+        [selector, files, event],
+    )
+
+
 class Cuttable:
     """The console's socket through a proxy that can be cut, lose frames, and refuse messages in the server's name."""
 
