@@ -16,6 +16,7 @@ from channels.db import database_sync_to_async
 from sessions_app import services
 from sessions_app.services import VISITOR, Post
 from tests.factories import bodies, make_session, make_tenant
+from tests.sockets.test_visitor import BAD_FRAMES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +69,25 @@ async def is_well(server, vera):
 def resident_bytes(server):
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+CONSTANT = {"code": "invalid", "message": "This frame is not valid."}
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+async def test_PR01_PR07_bad_frames_get_one_constant_error_and_the_socket_lives(either_server, vera, kind):
+    frames = BAD_FRAMES if kind == "text" else [b"", b"\x00\x01", b"\xff" * 1000, hello_of(vera).encode()]
+    for start in range(0, len(frames), 9):  # the tenth of a socket would close it
+        socket = await connect(either_server, vera)
+        for frame in frames[start : start + 9]:
+            await socket.send(frame)
+            assert json.loads(await asyncio.wait_for(socket.recv(), 60)) == {"type": "error", "payload": CONSTANT}
+        await socket.send(message("Still here"))
+        async with asyncio.timeout(60):
+            while json.loads(await socket.recv())["type"] != "chat.message.ack":
+                pass
+        await socket.close()
+    assert set(await database_sync_to_async(bodies)(vera)) == {"Hello", "Still here"}
 
 
 @pytest.mark.parametrize(("size", "code"), [(16 * 1024, 4413), (65_000, 4413), (65_537, 1009), (1_100_000, 1009)])
