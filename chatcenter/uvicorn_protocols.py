@@ -3,6 +3,7 @@
 
 - A request that does not come ends. uvicorn itself waits for ever: a thousand connections with half a request each are
   a thousand connections less.
+- A request for a socket that websockets refuses to read is answered; uvicorn would wait for ever.
 - Who is heard of anyway is not pinged; uvicorn pings everybody.
 - Pings, pongs and fragments are counted (floods.py); uvicorn answers any number, and keeps what is not read.
 - Who does not read is cut off; uvicorn waits for as long as something is sent.
@@ -117,6 +118,10 @@ class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
         super().data_received(data)
+        if not self.handshake_initiated:
+            # It has had the whole head.
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
         is_paused = self.read_paused

@@ -1,13 +1,16 @@
-"""TR07: connections that never get as far as a request, on both kinds of server."""
+"""TR07: connections that never get as far as a request; TR11: headers that are not what they seem. On both kinds of
+server."""
 
 import asyncio
 import contextlib
+import json
 
 import pytest
+import websockets
 from channels.db import database_sync_to_async
 
 from tests.factories import make_session, make_tenant
-from tests.faults.test_clients import connect, is_well, path_of
+from tests.faults.test_clients import connect, hello_of, is_well, masked, path_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,3 +91,37 @@ async def test_TR07_a_thousand_half_handshakes_end_and_keep_nobody_out(either_se
     # Who got through in time has all the time in the world.
     await asyncio.wait_for(await stays.ping(), SECONDS)
     await stays.close()
+
+
+# What some parsers take for the end of a line, and for the same name.
+DISGUISES = [
+    b"X-Page: a%bOrigin: https://shop.example" % end for end in (b"\x0b", b"\x0c", b"\x1c", b"\x85", b"\r", b"\n ")
+]
+DISGUISES += [b"O_rigin: https://shop.example", b"Origin : https://shop.example", b" Origin: https://shop.example"]
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+async def test_TR11_a_header_in_disguise_is_none(either_server, disguise):
+    tenant = await database_sync_to_async(make_tenant)("strict", allowed_origins=["https://shop.example"])
+    vera = await database_sync_to_async(make_session)(tenant)
+    port = int(either_server.url.rsplit(":", 1)[1])
+    head = head_of(vera).replace(b"Upgrade: websocket\r\n", b"%b\r\nUpgrade: websocket\r\n" % disguise)
+    async with asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        status = await reader.readline()
+        if b" 101 " in status:
+            writer.write(masked(hello_of(vera).encode()))
+            assert b"origin_not_allowed" in await reader.readuntil(b"}}")
+        else:
+            assert b" 400 " in status
+    writer.close()
+
+
+async def test_TR11_the_right_origin_is_let_in_that_way(either_server):
+    tenant = await database_sync_to_async(make_tenant)("strict", allowed_origins=["https://shop.example"])
+    vera = await database_sync_to_async(make_session)(tenant)
+    url = f"{either_server.ws_url}{path_of(vera)}"
+    async with websockets.connect(url, proxy=None, origin="https://shop.example") as socket:
+        await socket.send(hello_of(vera))
+        assert json.loads(await asyncio.wait_for(socket.recv(), 60))["type"] == "chat.session.ready"
