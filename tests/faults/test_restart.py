@@ -10,7 +10,10 @@ import pytest
 import websockets
 from channels.db import database_sync_to_async
 
+from sessions_app import services
+from sessions_app.services import VISITOR, Post
 from tests.factories import bodies, make_session, make_tenant
+from tests.faults.test_clients import handshake, hello_of, masked, receive_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,3 +65,22 @@ async def test_TR05_SIGTERM_finishes_what_was_sent_and_spreads_the_return(start_
         # Acknowledged and stored, or neither: then the client sends it again to the next process.
         assert (acked, stored) in (([id], ["Just before the restart"]), ([], []), ([], ["Just before the restart"]))
     assert sum(any(f["type"] == "chat.message.ack" for f in frames) for frames, _ in ends) > 0
+
+
+@pytest.mark.parametrize("asgi_server", ["daphne", "uvicorn"])
+async def test_TR05_SIGTERM_waits_for_nobody_who_does_not_read(start_server, asgi_server):
+    server = await asyncio.to_thread(start_server, ASGI_SERVER=asgi_server)
+    vera = await database_sync_to_async(lambda: make_session(make_tenant()))()
+    deaf = await asyncio.to_thread(handshake, server, vera, receive_buffer=4096)
+    deaf.sendall(masked(hello_of(vera).encode()))
+    await asyncio.to_thread(receive_until, deaf, b"chat.session.ready")
+    for _ in range(30):  # 12 MB: more than the kernel takes
+        posts = [Post(vera.session.session_id, uuid4(), "x" * 4000, VISITOR) for _ in range(100)]
+        await database_sync_to_async(services.post_messages)(posts)
+
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(server.process.wait, 60)
+    # By the clocks of the server 6 s and a half, of the 10 that it has.
+    assert time.monotonic() - started < 10
+    deaf.close()
