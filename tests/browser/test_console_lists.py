@@ -163,6 +163,19 @@ def test_a_row_says_for_how_long_its_visitor_is_gone_and_grows_by_nothing(page, 
     expect(mark).to_have_text("back")
 
 
+def test_a_row_keeps_its_height_when_its_chat_is_answered(page, alice, server):
+    vera = begin(page, server)
+    row = mine(page)
+    page.goto("/agent/")
+    vera.says("Are you there?")
+    expect(row.locator("[data-part=unread]")).to_be_visible()
+    waiting = row.bounding_box()["height"]
+    row.get_by_role("link").click()
+    answer(page, "Yes")
+    expect(row).to_contain_text("Alice: Yes")
+    assert row.bounding_box()["height"] == pytest.approx(waiting, abs=0.5)
+
+
 def test_a_long_queue_leaves_my_chats_in_sight(page, alice, tenant, server):
     make_chats(tenant, 40, waiting_since=timedelta(seconds=1), last_seen_at=timedelta(0))
     apart(make_session, tenant, says="Hello", agent=alice, customer_name="Mine")
@@ -536,19 +549,6 @@ def test_the_team_says_how_many_more_wait_and_breaks_no_short_word(page, tenant,
     expect(page.locator("#waits tr")).to_have_count(50)
     expect(page.get_by_text("and 3 more in the queue")).to_be_visible()
     assert max(page.locator("#waits td").evaluate_all(TEXT_HEIGHTS)) < 30
-
-
-def test_a_row_keeps_its_height_when_its_chat_is_answered(page, alice, server):
-    vera = begin(page, server)
-    row = mine(page)
-    page.goto("/agent/")
-    vera.says("Are you there?")
-    expect(row.locator("[data-part=unread]")).to_be_visible()
-    waiting = row.bounding_box()["height"]
-    row.get_by_role("link").click()
-    answer(page, "Yes")
-    expect(row).to_contain_text("Alice: Yes")
-    assert row.bounding_box()["height"] == pytest.approx(waiting, abs=0.5)
 
 
 @pytest.mark.parametrize("width", [1280, 375, 320])
