@@ -507,7 +507,7 @@ def test_a_narrow_window_shows_one_pane_with_a_way_back(page, alice, server):
     expect(transcript(page)).to_be_visible()
     expect(page.locator("#lists")).to_be_hidden()
     page.get_by_role("button", name="Details").click()
-    expect(page.get_by_role("complementary", name="Visitor")).to_be_visible()
+    expect(page.get_by_role("main", name="Visitor")).to_be_visible()
     page.get_by_role("button", name="Back to the chat").click()
     expect(transcript(page)).to_be_visible()
     page.get_by_role("link", name="All chats").click()

@@ -172,7 +172,6 @@ detailsClose.addEventListener("click", () => {
 /** Where there is one pane only, the visitor panel takes the place of the chat: it is what the page is about then. */
 function showDetails(isShown) {
   document.getElementById("visitor").role = isShown ? "main" : "complementary";
-  document.getElementById("visitor-name").ariaLevel = isShown ? "1" : null;
   details.setAttribute("aria-expanded", String(isShown));
   root.classList.toggle("shows-details", isShown);
 }
