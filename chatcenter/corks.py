@@ -12,6 +12,10 @@ from sessions_app.loops import PerLoop
 
 logger = logging.getLogger(__name__)
 
+# More of one connection does not wait for the end of the turn: only what has been written tells whether its client
+# reads, and what is held would be copied again and again.
+MAX_HELD_BYTES = 65_536
+
 
 class Corked(Protocol):
     def uncork(self) -> None:

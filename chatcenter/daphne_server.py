@@ -32,7 +32,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.web.http import HTTPChannel, Request
 
-from chatcenter.corks import corks
+from chatcenter.corks import MAX_HELD_BYTES, corks
 from chatcenter.floods import CLOSE_TOO_FAST, SideFrames
 
 MAX_QUEUED_FRAMES = 32
@@ -57,7 +57,9 @@ class ChatProtocol(SideFrames, WebSocketProtocol):
 
     def onFrameBegin(self) -> None:
         is_message = self.current_frame.opcode in (self.MESSAGE_TYPE_TEXT, self.MESSAGE_TYPE_BINARY)
-        if not is_message and self.is_one_too_many():
+        if not is_message and self.unread_bytes > MAX_UNREAD_BYTES:
+            self.transport.abortConnection()  # of pongs, say
+        elif not is_message and self.is_one_too_many():
             self.sendCloseFrame(code=CLOSE_TOO_FAST)
         super().onFrameBegin()
 
@@ -75,7 +77,10 @@ class ChatProtocol(SideFrames, WebSocketProtocol):
         # that takes longer than all the rest of sending it.
         if self.state == self.STATE_OPEN:
             self._corked += self.factory.prepareMessage(payload, isBinary).payloadHybi
-            corks.current().hold(self)
+            if len(self._corked) > MAX_HELD_BYTES:
+                self.uncork()
+            else:
+                corks.current().hold(self)
 
     def uncork(self) -> None:
         data, self._corked = self._corked, b""

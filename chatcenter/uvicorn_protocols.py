@@ -13,7 +13,11 @@
 """
 
 import asyncio
+import contextlib
+import fcntl
 import math
+import struct
+import termios
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.utils import ClientDisconnected
@@ -21,7 +25,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 
-from chatcenter.corks import corks
+from chatcenter.corks import MAX_HELD_BYTES, corks
 from chatcenter.floods import CLOSE_TOO_FAST, SideFrames
 
 REQUEST_SECONDS = 7.0
@@ -71,6 +75,7 @@ class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
 
     _heard_at = 0.0  # by the loop's clock
     _reading_timer: asyncio.TimerHandle | None = None
+    _held_bytes = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()
@@ -87,15 +92,23 @@ class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
         super().resume_writing()
 
     def _expect_reading(self) -> None:
-        unread = self.transport.get_write_buffer_size()
         due = self.ping_interval + self.ping_timeout
-        self._reading_timer = self.loop.call_later(due, self._check_reading, unread)
+        self._reading_timer = self.loop.call_later(due, self._check_reading, self._unread_bytes())
 
     def _check_reading(self, unread: int) -> None:
-        if self.transport.get_write_buffer_size() < unread:
+        if self._unread_bytes() < unread:
             self._expect_reading()
         else:
             self.transport.abort()
+
+    def _unread_bytes(self) -> int:
+        """The kernel's included: for whoever reads slowly it takes no more for minutes, until a third of what it holds
+        is sent."""
+        unread = self.transport.get_write_buffer_size()
+        with contextlib.suppress(OSError):  # where a system does not tell
+            answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            unread += struct.unpack("i", answer)[0]
+        return unread
 
     def handle_ping(self) -> None:
         if not self._ends_flood():
@@ -110,10 +123,14 @@ class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def _ends_flood(self) -> bool:
-        if not self.close_sent and self.is_one_too_many():
+        if self.close_sent or not self.is_one_too_many():
+            return self.close_sent
+        if self.handshake_complete:
             self.conn.fail(CLOSE_TOO_FAST)
             self.handle_parser_exception()
-        return self.close_sent
+        else:  # frames before the answer that allows them
+            self.transport.abort()
+        return True
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
@@ -158,13 +175,19 @@ class ChatProtocol(SideFrames, WebSocketsSansIOProtocol):
         await self.writable.wait()
         if self.disconnected:
             raise ClientDisconnected
+        data = text.encode()
         try:
-            self.conn.send_text(text.encode())
+            self.conn.send_text(data)
         except InvalidState:
             raise ClientDisconnected from None
-        corks.current().hold(self)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_HELD_BYTES:
+            self.uncork()
+        else:
+            corks.current().hold(self)
 
     def uncork(self) -> None:
+        self._held_bytes = 0
         # Whatever else is written meanwhile, a close frame say, takes along what was to be sent before it.
         if (output := self.conn.data_to_send()) and not self.transport.is_closing():
             self.transport.write(b"".join(output))

@@ -8,7 +8,9 @@ not flicker, closing one of two tabs is not leaving, and a real leaving is seen 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -41,7 +43,7 @@ OPEN_SOCKET_SECONDS = 45.0
 # After the last socket: time for a reload to come back, then time for the other processes to speak up.
 LEAVE_GRACE_SECONDS = 3.0
 ANSWER_SECONDS = 2.5
-# Between the leaver's own last stamp, about FLUSH_SECONDS after its last beat, and the asking.
+# Between the leaver's own last stamp and the asking, at least.
 ASK_SLACK_SECONDS = 1.0
 
 
@@ -212,6 +214,12 @@ def mark_left(unseen: dict[UUID, float]) -> set[UUID]:
     return {row[0] for row in rows} - {row[0] for row in moved}
 
 
+def _mark_left(asked_at: dict[UUID, float]) -> set[UUID]:
+    """As mark_left(), by when the other processes were asked: told at each try, for it may have waited."""
+    since = time.monotonic() + ASK_SLACK_SECONDS
+    return mark_left({session_id: since - at for session_id, at in asked_at.items()})
+
+
 def _presence_changed(row: Sequence, presence: Presence) -> events.Event:
     return events.presence_changed(_stamped(row), presence)
 
@@ -243,7 +251,9 @@ class Board:
         self._stamped_at: dict[UUID, float] = {}  # by the loop's clock, the longest ago first
         self._beats: dict[UUID, bool] = {}  # to whether the page was used
         self._waiting: dict[UUID, list[BeatingSocket]] = {}
-        self._left: dict[UUID, float] = {}  # to when the other processes were asked, by the loop's clock
+        self._stamping: Collection[UUID] = ()
+        self._leaving: dict[UUID, float] = {}  # to when a beat from before that was stamped, by the loop's clock
+        self._left: dict[UUID, float] = {}  # to when the other processes were asked, by the monotonic clock
         self._flusher: asyncio.Task | None = None
         self._thread = DatabaseThread("presence")
 
@@ -266,6 +276,7 @@ class Board:
         else:
             del self._sockets[session_id]
             del self._stamped_at[session_id]
+            self._leaving[session_id] = -math.inf
             self._loop.call_later(LEAVE_GRACE_SECONDS, self._ask, session_id)
 
     def beat(self, session_id: UUID, socket: BeatingSocket, *, is_visible: bool, is_active: bool) -> None:
@@ -281,9 +292,18 @@ class Board:
         self._keep_flushing()
 
     def _ask(self, session_id: UUID) -> None:
-        if session_id not in self._sockets:
-            events.publish([events.visitor_left(session_id)])
-            self._loop.call_later(ANSWER_SECONDS, self._conclude, session_id, self._loop.time())
+        if session_id in self._sockets:
+            self._leaving.pop(session_id, None)
+            return
+        stamped_at = self._leaving.get(session_id, -math.inf)
+        is_stamped = session_id not in self._beats and session_id not in self._stamping
+        if not is_stamped or self._loop.time() - stamped_at <= ASK_SLACK_SECONDS:
+            # Its own last beat would be taken for the answer of another process.
+            self._loop.call_later(ASK_SLACK_SECONDS, self._ask, session_id)
+            return
+        self._leaving.pop(session_id, None)
+        events.publish([events.visitor_left(session_id)])
+        self._loop.call_later(ANSWER_SECONDS, self._conclude, session_id, time.monotonic())
 
     def _conclude(self, session_id: UUID, asked_at: float) -> None:
         if session_id not in self._sockets:
@@ -311,7 +331,7 @@ class Board:
         }
         waiting = self._waiting
         left = {session_id: at for session_id, at in self._left.items() if session_id not in self._sockets}
-        self._beats, self._waiting, self._left = {}, {}, {}
+        self._stamping, self._beats, self._waiting, self._left = beats.keys(), {}, {}, {}
         answers: dict[UUID, Beat | ChatError] = {}
         try:
             if beats:
@@ -321,10 +341,10 @@ class Board:
                 for session_id in answers:
                     if session_id in self._sockets:
                         self._note_stamp(session_id)
+                    elif session_id in self._leaving:
+                        self._leaving[session_id] = self._loop.time()
             if left:
-                before = self._loop.time() + ASK_SLACK_SECONDS
-                unseen = {session_id: before - asked_at for session_id, asked_at in left.items()}
-                for session_id in await self._thread.run(mark_left, unseen):
+                for session_id in await self._thread.run(_mark_left, left):
                     self._left.setdefault(session_id, left[session_id])
         except DatabaseError:
             # They join the next flush; who left is found out by the stamps' age.
@@ -333,6 +353,7 @@ class Board:
                 self.see(session_id, is_active=beats[session_id][1])
         except Exception:  # noqa: BLE001 - a bug in one flush must not end the heartbeats of the process
             logger.exception("%d heartbeats failed", len(beats))
+        self._stamping = ()
         for session_id, sockets in waiting.items():
             answer = answers.get(session_id) or Unavailable()
             for socket in sockets:

@@ -271,3 +271,14 @@ async def test_what_is_lost_in_the_turn_it_was_sent_in_troubles_nobody(sending, 
     sending.transport.socket = None  # Twisted deletes it
     await asyncio.sleep(0)
     assert (sending.transport.sent, caplog.text) == (b"", "")
+
+
+async def test_a_turn_holds_back_no_more_than_its_share(sending):
+    sending.transport.room, sending.transport.abortConnection = 0, lambda: setattr(sending, "state", None)
+    most = 0
+    for _ in range(3000):
+        sending.sendMessage(b"x" * 1000)
+        most = max(most, len(sending._corked))
+    assert most <= daphne_server.MAX_HELD_BYTES
+    # All in one turn: it is cut off nevertheless.
+    assert sending.state is None

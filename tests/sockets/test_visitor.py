@@ -612,6 +612,16 @@ async def test_an_open_socket_is_seen_without_a_beat_and_that_is_no_use_of_the_p
     assert (await in_db(fresh, vera)).last_activity_at == before.last_activity_at
 
 
+async def test_the_last_beat_of_who_leaves_is_no_answer_of_another_tab(sockets, vera, monkeypatch):
+    monkeypatch.setattr(presence, "LEAVE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "FLUSH_SECONDS", 0.5)
+    socket = sockets.visitor(vera)
+    await socket.hello(vera)  # will be stamped after the others could have been asked
+    await socket.disconnect()
+    await until(lambda: fresh(vera).left_at is not None)
+
+
 async def test_a_leaving_while_somebody_holds_the_row_is_seen_when_it_is_free(sockets, vera, monkeypatch):
     for name in ("LEAVE_GRACE_SECONDS", "ANSWER_SECONDS", "FLUSH_SECONDS"):
         monkeypatch.setattr(presence, name, 0.05)
