@@ -229,8 +229,9 @@ def test_what_is_hostile_in_notes_tags_and_pages_is_inert(page, alice, server):
 # The visitor
 
 
+@pytest.mark.browser_context_args(timezone_id="Europe/Vienna")
 def test_the_panel_tells_who_the_visitor_is_and_where_they_have_been(page, new_context, alice, server):
-    context = new_context(locale="de-AT", timezone_id="Europe/Vienna", user_agent=FIREFOX)
+    context = new_context(locale="de-AT", user_agent=FIREFOX)
     visitor = context.new_page()
     visitor.goto("/widget-demo.html")
     visitor.get_by_role("button", name="Open chat").click()

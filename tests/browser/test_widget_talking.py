@@ -449,6 +449,7 @@ def test_pr19_only_what_is_an_address_becomes_a_link(talk: Page, alice):
     expect(message(talk, "Write to")).to_be_visible()
 
     links = talk.locator("li.message a")
+    expect(links).to_have_count(2)
     assert [link.get_attribute("href") for link in links.all()] == ["https://a.example/?x", "mailto:help@shop.example"]
     for link in links.all():
         expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")

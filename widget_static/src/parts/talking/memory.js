@@ -1,6 +1,7 @@
 // What the next page and the other tabs need to go on where the visitor is.
 
 const SAVED_AFTER_MS = 300;
+const AT_END_PX = 60;
 // Read by storage.js, too: the chat's id, and for who does not read the end a message's seq and its place.
 const VIEW = "cc_chat_view";
 
@@ -41,7 +42,8 @@ export function keepPlace({ chat, transcript, signal }) {
 
   // The first message in sight, and how far below the list's edge it begins; nothing for who reads the end.
   function place() {
-    if (chat.isAtEnd) return "";
+    // Measured: what was scrolled just now is told only with the next picture, which a page that is left does not draw.
+    if (list.scrollHeight - list.clientHeight - list.scrollTop < AT_END_PX) return "";
     const top = (row) => Math.round(row.offsetTop - list.scrollTop);
     const row = [...list.querySelectorAll("[data-seq]")].find((each) => top(each) + each.offsetHeight > 0);
     return row ? `${row.dataset.seq} ${top(row)}` : "";
